@@ -1,0 +1,206 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/l4-canary/lab/internal/cluster"
+	"github.com/org/l4-canary/lab/internal/native"
+	"github.com/org/l4-canary/lab/internal/process"
+)
+
+func (a *app) up() *cobra.Command {
+	opts := cluster.Options{}
+	mode := string(cluster.NFTables)
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Make the lab, or say that it is there",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.Name, opts.ProxyMode = a.name, cluster.ProxyMode(mode)
+			if err := opts.Validate(); err != nil {
+				return usageError{err}
+			}
+			provider, err := a.cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return provider.Up(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().IntVar(&opts.Nodes, "nodes", 1, "1 or 2")
+	cmd.Flags().StringVar(&mode, "proxy-mode", mode, "how kube-proxy balances: nftables or iptables")
+	cmd.Flags().BoolVar(&opts.DualStack, "dual-stack", false, "IPv6 beside IPv4")
+	return cmd
+}
+
+func (a *app) down() *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "Take the lab away, with everything it made",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			provider, err := a.cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return provider.Down(cmd.Context(), a.name)
+		},
+	}
+}
+
+func (a *app) status() *cobra.Command {
+	output := "table"
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say what runs, where, and how much memory it takes",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if formats := []string{"table", "json"}; !slices.Contains(formats, output) {
+				return usageError{fmt.Errorf("--output %q: must be one of %q", output, formats)}
+			}
+			provider, err := a.cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			status, err := provider.Status(cmd.Context(), a.name)
+			if err != nil {
+				return err
+			}
+			if output == "table" {
+				return a.table(status)
+			}
+			encoder := json.NewEncoder(a.out)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(status)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", output, "table or json")
+	return cmd
+}
+
+func (a *app) table(s cluster.Status) error {
+	const mib = 1 << 20
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "lab\t%s (%s, %s)\nrunning\t%t\nserver\t%s\nkubeconfig\t%s\n", s.Name, s.Provider, s.ProxyMode, s.Running, s.Server, s.Kubeconfig)
+	fmt.Fprintf(w, "restricted\t%s\naudit log\t%s\nlogs\t%s\nregistry\t%s\n", s.Restricted, s.AuditLog, s.Logs, s.Registry)
+	fmt.Fprintf(w, "addresses\t%v\nmemory\t%d MiB resident, %d MiB with shared pages counted once\n", s.Pools, s.RSS/mib, s.PSS/mib)
+	fmt.Fprintln(w, "\nNODE\tADDRESS\tREADY")
+	for _, node := range s.Nodes {
+		fmt.Fprintf(w, "%s\t%s\t%t\n", node.Name, node.Address, node.Ready)
+	}
+	fmt.Fprintln(w, "\nPROCESS\tPID\tRUNNING\tMIB")
+	for _, p := range s.Processes {
+		fmt.Fprintf(w, "%s\t%d\t%t\t%d\n", p.Name, p.PID, p.Running, p.RSS/mib)
+	}
+	return w.Flush()
+}
+
+func (a *app) kubeconfig() *cobra.Command {
+	user := string(cluster.Admin)
+	cmd := &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Print the path of a kubeconfig",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			who, err := cluster.ParseUser(user)
+			if err != nil {
+				return usageError{err}
+			}
+			provider, err := a.cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			path, err := provider.Kubeconfig(cmd.Context(), a.name, who)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.out, path)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", user, "admin or restricted")
+	return cmd
+}
+
+// kubectl runs the kubectl of the node binary; with kind, the one on PATH.
+func (a *app) kubectl() *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubectl -- ARGS...",
+		Short: "Run kubectl as the admin",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			provider, err := a.cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			kubeconfig, err := provider.Kubeconfig(cmd.Context(), a.name, cluster.Admin)
+			if err != nil {
+				return err
+			}
+			argv := []string{"kubectl", "--kubeconfig", kubeconfig}
+			if p, ok := provider.(*native.Provider); ok {
+				binary, err := p.KubernetesBinary(a.name)
+				if err != nil {
+					return err
+				}
+				argv = []string{binary, "kubectl", "--kubeconfig", kubeconfig}
+			}
+			child := exec.CommandContext(cmd.Context(), argv[0], append(argv[1:], args...)...)
+			child.Stdin, child.Stdout, child.Stderr = os.Stdin, a.out, a.err
+			return child.Run()
+		},
+	}
+}
+
+func (a *app) logs() *cobra.Command {
+	lines := 20
+	cmd := &cobra.Command{
+		Use:   "logs [COMPONENT...]",
+		Short: "Print the end of the components' logs",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			provider, err := a.cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			status, err := provider.Status(cmd.Context(), a.name)
+			if err != nil {
+				return err
+			}
+			return a.printLogs(status, args, lines)
+		},
+	}
+	cmd.Flags().IntVar(&lines, "lines", lines, "how many of each")
+	return cmd
+}
+
+func (a *app) printLogs(status cluster.Status, wanted []string, lines int) error {
+	var have []string
+	for _, p := range status.Processes {
+		if p.Log != "" {
+			have = append(have, p.Name)
+		}
+	}
+	for _, name := range wanted {
+		if !slices.Contains(have, name) {
+			return usageError{fmt.Errorf("component %q: must be one of %q", name, have)}
+		}
+	}
+	if len(have) == 0 {
+		return errors.New("this lab keeps no logs of its own")
+	}
+	for _, p := range status.Processes {
+		if p.Log == "" || (len(wanted) > 0 && !slices.Contains(wanted, p.Name)) {
+			continue
+		}
+		fmt.Fprintf(a.out, "== %s\n%s\n", filepath.Clean(p.Log), process.Record{Log: p.Log}.Tail(lines))
+	}
+	return nil
+}

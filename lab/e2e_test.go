@@ -1,0 +1,268 @@
+//go:build e2e
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/lab/internal/cluster"
+)
+
+const (
+	flows    = 600
+	soon     = 30 * time.Second
+	interval = 200 * time.Millisecond
+)
+
+// lab is a lab of the compiled program.
+type lab struct {
+	binary string
+	name   string
+}
+
+// TestLab makes labs as a user would, uses all that they promise, and takes them
+// away. Not parallel: it compares the machine before and after.
+func TestLab(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("the native lab needs root (try sudo)")
+	}
+	binary := filepath.Join(t.TempDir(), "lab")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	tests := []struct {
+		name string
+		args []string
+	}{
+		{"e2e-one", nil},
+		{"e2e-two", []string{"--nodes", "2", "--proxy-mode", "iptables", "--dual-stack"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := lab{binary: binary, name: tt.name}
+			before := machine(t)
+			up := append([]string{"up"}, tt.args...)
+			t.Cleanup(func() { l.command(context.WithoutCancel(t.Context()), "down").Run() })
+			l.run(t, up...)
+			require.Contains(t, l.run(t, up...), "is up already")
+			t.Run("status", l.status)
+			t.Run("split", l.split)
+			t.Run("trouble", l.trouble)
+			t.Run("logs and port-forward", l.reach)
+			t.Run("restricted", l.restricted)
+			l.run(t, "down")
+			require.Contains(t, l.run(t, "down"), "there is no lab")
+			require.Empty(t, added(before, machine(t)), "left on the machine")
+		})
+	}
+}
+
+func (l lab) status(t *testing.T) {
+	status := l.read(t)
+	require.True(t, status.Running)
+	require.FileExists(t, status.AuditLog)
+	t.Logf("%d MiB resident, %d MiB with shared pages counted once", status.RSS>>20, status.PSS>>20)
+	if len(status.Nodes) == 1 {
+		require.Less(t, status.RSS, int64(1536<<20), "one node takes under 1.5 GiB")
+	}
+	for _, path := range []string{status.Kubeconfig, status.Restricted} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+}
+
+// split asks every address of the Service over TCP and UDP and expects 4 of 5
+// answers from the new version, within 10 points: 6 standard deviations.
+func (l lab) split(t *testing.T) {
+	l.kubectl(t, "apply", "-f", "testdata/e2e/split.yaml")
+	for _, name := range []string{"old", "new"} {
+		l.kubectl(t, "rollout", "status", "deployment/"+name, "--timeout=60s")
+	}
+	families := 1
+	if len(l.read(t).Pools) == 2 {
+		families = 2
+	}
+	var addresses []string
+	require.Eventually(t, func() bool {
+		addresses = strings.Fields(l.kubectl(t, "get", "service", "web", "-o", "jsonpath={.status.loadBalancer.ingress[*].ip}"))
+		return len(addresses) == families
+	}, soon, interval)
+	for _, address := range addresses {
+		for _, network := range []string{"tcp", "udp"} {
+			target := net.JoinHostPort(address, "7000")
+			require.Eventually(t, func() bool { _, err := ask(t.Context(), network, target); return err == nil }, soon, interval)
+			count := map[string]int{}
+			for range flows {
+				version, err := ask(t.Context(), network, target)
+				require.NoError(t, err)
+				count[version]++
+			}
+			t.Logf("%s %s: %v", network, target, count)
+			require.Equal(t, flows, count["new"]+count["old"])
+			require.InDelta(t, 0.8, float64(count["new"])/flows, 0.1)
+		}
+	}
+}
+
+// ask makes one flow and returns the first word of the answer.
+func ask(ctx context.Context, network, address string) (string, error) {
+	conn, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
+		return "", err
+	}
+	if _, err := conn.Write([]byte("x\n")); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	version, _, _ := strings.Cut(line, " ")
+	return version, err
+}
+
+func (l lab) trouble(t *testing.T) {
+	l.kubectl(t, "apply", "-f", "testdata/e2e/trouble.yaml")
+	const state = "jsonpath={.status.containerStatuses[0].state}{.status.containerStatuses[0].lastState}"
+	for pod, reason := range map[string]string{"greedy": "OOMKilled", "missing": "ErrImagePull", "denied": "ErrImagePull"} {
+		require.Eventually(t, func() bool {
+			words := l.kubectl(t, "get", "pod", pod, "-o", state)
+			return strings.Contains(words, reason) || reason == "ErrImagePull" && strings.Contains(words, "ImagePullBackOff")
+		}, soon, interval, "%s: %s", pod, reason)
+	}
+	l.kubectl(t, "delete", "--now", "-f", "testdata/e2e/trouble.yaml")
+}
+
+// reach goes to pods through the API server.
+func (l lab) reach(t *testing.T) {
+	require.Contains(t, l.kubectl(t, "logs", "deployment/old"), "version=old")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	forward := l.command(ctx, "kubectl", "--", "port-forward", "deployment/old", ":80")
+	forward.Cancel = func() error { return forward.Process.Signal(os.Interrupt) }
+	stdout, err := forward.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, forward.Start())
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	address := strings.Fields(line)[2] // Forwarding from 127.0.0.1:PORT -> 80
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address, nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, "old\n", string(body))
+	cancel()
+	_ = forward.Wait()
+}
+
+func (l lab) restricted(t *testing.T) {
+	status := l.read(t)
+	as := func(args ...string) (string, error) {
+		args = append([]string{"kubectl", "--", "--kubeconfig", status.Restricted}, args...)
+		out, err := l.command(t.Context(), args...).CombinedOutput()
+		return string(out), err
+	}
+	out, err := as("scale", "deployment/new", "--replicas=3")
+	require.NoError(t, err, out)
+	for _, forbidden := range [][]string{
+		{"get", "secrets"}, {"get", "nodes"}, {"get", "pods", "--namespace", "kube-system"},
+		{"create", "configmap", "x"}, {"delete", "namespace", "default"},
+	} {
+		out, err := as(forbidden...)
+		require.Error(t, err, forbidden)
+		require.Contains(t, out, "Forbidden", forbidden)
+	}
+	audit, err := os.ReadFile(status.AuditLog)
+	require.NoError(t, err)
+	scaled := slices.ContainsFunc(strings.Split(string(audit), "\n"), func(line string) bool {
+		return strings.Contains(line, `"username":"restricted"`) && strings.Contains(line, `"verb":"patch"`) &&
+			strings.Contains(line, "/deployments/new/scale") && strings.Contains(line, `"stage":"ResponseComplete"`)
+	})
+	require.True(t, scaled, "the audit log tells who scaled")
+}
+
+func (l lab) command(ctx context.Context, args ...string) *exec.Cmd {
+	at := slices.Index(args, "--")
+	if at < 0 {
+		at = len(args)
+	}
+	return exec.CommandContext(ctx, l.binary, slices.Insert(slices.Clone(args), at, "--name", l.name, "--provider", "native")...)
+}
+
+func (l lab) run(t *testing.T, args ...string) string {
+	t.Helper()
+	started := time.Now()
+	out, err := l.command(t.Context(), args...).CombinedOutput()
+	require.NoError(t, err, "%s\n%s", strings.Join(args, " "), out)
+	if !slices.Contains(args, "kubectl") {
+		t.Logf("lab %s: %s", strings.Join(args, " "), time.Since(started).Round(time.Millisecond))
+	}
+	return string(out)
+}
+
+func (l lab) kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	return l.run(t, append([]string{"kubectl", "--"}, args...)...)
+}
+
+func (l lab) read(t *testing.T) cluster.Status {
+	t.Helper()
+	out, err := l.command(t.Context(), "status", "--output", "json").Output()
+	require.NoError(t, err)
+	var status cluster.Status
+	require.NoError(t, json.Unmarshal(out, &status))
+	return status
+}
+
+// machine lists all that a lab could leave behind.
+func machine(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, command := range []string{
+		"ip netns", "ip -brief link", "ip -brief address", "ip rule", "ip -6 rule", "ip route show table all",
+		"ip -6 route show table all", "nft list ruleset", "iptables-save", "cat /proc/mounts",
+		"cat /proc/sys/net/ipv4/fib_multipath_hash_policy", "find /sys/fs/cgroup -type d -name *l4lab*",
+		"find /run /var/lib /var/log /etc/cni /opt -maxdepth 2 -newermt @" + fmt.Sprint(start.Unix()) + " ( -path *cni* -o -path *containerd* -o -path *kube* -o -path *l4-canary* -o -path *pods* )",
+	} {
+		words := strings.Fields(command)
+		out, _ := exec.CommandContext(t.Context(), words[0], words[1:]...).Output() // what is not there lists nothing
+		for line := range strings.Lines(string(out)) {
+			all = append(all, command+": "+line)
+		}
+	}
+	processes, err := os.ReadDir("/proc")
+	require.NoError(t, err)
+	for _, p := range processes {
+		argv, err := os.ReadFile(filepath.Join("/proc", p.Name(), "cmdline"))
+		if words := strings.ReplaceAll(string(argv), "\x00", " "); err == nil && strings.Contains(words, "l4lab") || strings.Contains(words, "l4-canary-lab") {
+			all = append(all, "process: "+p.Name()+" "+words)
+		}
+	}
+	return all
+}
+
+var start = time.Now()
+
+// added lists what is in after and not in before.
+func added(before, after []string) []string {
+	return slices.DeleteFunc(after, func(line string) bool { return slices.Contains(before, line) })
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWrongAnswers(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.ErrorShare = 1
+	s := start(t, cfg)
+
+	answer, body := get(t, s.http, "/")
+	require.Equal(t, http.StatusInternalServerError, answer.StatusCode)
+	require.Equal(t, "error\n", body)
+	require.Equal(t, "web-1", answer.Header.Get("X-Pod"))
+
+	_, err := dial(t, "tcp", s.tcp[0].Addr()).Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+
+	silent := dial(t, "udp", s.udp[0].LocalAddr())
+	write(t, silent, "?")
+	require.NoError(t, silent.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+	_, err = silent.Read(make([]byte, 1))
+	var timeout net.Error
+	require.ErrorAs(t, err, &timeout)
+	require.True(t, timeout.Timeout())
+
+	require.Eventually(t, s.ready.Load, time.Second, time.Millisecond)
+	health, _ := get(t, s.http, "/healthz")
+	require.Equal(t, http.StatusOK, health.StatusCode, "health is no flow")
+}
+
+func TestOtherVersion(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.OtherShare = 1
+	s := start(t, cfg)
+
+	answer, body := get(t, s.http, "/")
+	require.Equal(t, "old\n", body)
+	require.Equal(t, "old", answer.Header.Get("X-Version"))
+
+	conn := dial(t, "tcp", s.tcp[0].Addr())
+	lines := bufio.NewReader(conn)
+	require.Equal(t, "old web-1\n", readLine(t, lines))
+	write(t, conn, "x\n")
+	require.Equal(t, "old x\n", readLine(t, lines), "a held connection stays with its version")
+
+	datagrams := dial(t, "udp", s.udp[0].LocalAddr())
+	write(t, datagrams, "?")
+	require.Equal(t, "old web-1\n", readLine(t, bufio.NewReader(datagrams)))
+}
+
+func TestLotteryKeepsItsShares(t *testing.T) {
+	t.Parallel()
+	const draws = 10_000
+	l := newLottery(Config{Version: "new", OtherVersion: "old", ErrorShare: 0.1, OtherShare: 0.5, Seed: 1})
+	wrong, other := 0, 0
+	for range draws {
+		lot := l.draw()
+		if lot.wrong {
+			wrong++
+			require.Equal(t, "new", lot.version)
+		} else if lot.version == "old" {
+			other++
+		}
+	}
+	require.InDelta(t, 0.1, float64(wrong)/draws, 0.015) // 5 standard errors of 0.003
+	require.InDelta(t, 0.5, float64(other)/draws, 0.025) // 5 standard errors of 0.005
+}
+
+func TestLotteryRepeatsItsSeed(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Version: "new", OtherVersion: "old", OtherShare: 0.5, Seed: 42}
+	first, second := newLottery(cfg), newLottery(cfg)
+	for range 100 {
+		require.Equal(t, first.draw(), second.draw())
+	}
+}
+
+func TestCrashAfter(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.CrashAfter = 20 * time.Millisecond
+	began := time.Now()
+	require.ErrorIs(t, Run(t.Context(), cfg, slog.New(slog.DiscardHandler)), ErrCrash)
+	require.GreaterOrEqual(t, time.Since(began), cfg.CrashAfter)
+}
+
+func TestAllocateWhileServing(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.AllocateMiB = 2
+	reader, writer := io.Pipe()
+	defer func() { _ = reader.Close() }()
+	s, err := Listen(t.Context(), cfg, slog.New(slog.NewTextHandler(writer, nil)))
+	require.NoError(t, err)
+	go func() { _ = s.Serve(t.Context()) }()
+	for lines := bufio.NewScanner(reader); lines.Scan(); {
+		if strings.Contains(lines.Text(), "msg=allocated mib=2") {
+			return
+		}
+	}
+	t.Fatal("the log ended without a word on the memory")
+}
+
+func TestDrainDelayKeepsAccepting(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.DrainDelay = 300 * time.Millisecond
+	s := start(t, cfg)
+	began := time.Now()
+	s.stop()
+	_, body := get(t, s.http, "/")
+	require.Equal(t, "new\n", body)
+	require.NoError(t, <-s.err)
+	require.GreaterOrEqual(t, time.Since(began), cfg.DrainDelay)
+	_, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.http.Addr().String())
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+}
+
+func TestStopFinishesAnswersAndClosesHeldConnections(t *testing.T) {
+	t.Parallel()
+	s := start(t, testConfig())
+	held := dial(t, "tcp", s.tcp[0].Addr())
+	lines := bufio.NewReader(held)
+	readLine(t, lines)
+	s.stop()
+	_, err := lines.ReadString('\n')
+	require.ErrorIs(t, err, io.EOF, "closed in order, not reset")
+	require.NoError(t, <-s.err)
+}
+
+func TestStopCutsTheDelayShortAndAnswers(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.Delay = time.Hour
+	s := start(t, cfg)
+	conn := dial(t, "tcp", s.tcp[0].Addr())
+	datagrams := dial(t, "udp", s.udp[0].LocalAddr())
+	write(t, datagrams, "?")
+	web := dial(t, "tcp", s.http.Addr())
+	write(t, web, "GET / HTTP/1.1\r\nHost: lab\r\n\r\n")
+	require.Eventually(t, func() bool { return s.flows.Load() == 3 }, 5*time.Second, time.Millisecond)
+	s.stop()
+	require.Equal(t, "new web-1\n", readLine(t, bufio.NewReader(conn)))
+	require.Equal(t, "new web-1\n", readLine(t, bufio.NewReader(datagrams)))
+	require.Equal(t, "HTTP/1.1 200 OK\r\n", readLine(t, bufio.NewReader(web)))
+	require.NoError(t, <-s.err)
+}
