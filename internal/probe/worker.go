@@ -1,0 +1,98 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+)
+
+// worker holds one flow after the other.
+type worker struct {
+	run          *run
+	conversation conversation
+}
+
+func newWorker(r *run) *worker {
+	return &worker{run: r, conversation: conversation{buffer: make([]byte, MaxAnswer)}}
+}
+
+// portTries is how many source ports a flow tries before it gives up.
+const portTries = 64
+
+// flow is one sample.
+func (w *worker) flow(ctx context.Context, s slot) Flow {
+	o, c := &w.run.options, &w.conversation
+	port, begin := o.Ports[s.port], time.Now()
+	f := Flow{
+		Index: s.index, Port: s.port, Address: o.Addresses[s.address], Skipped: s.skipped,
+		Scheduled: s.at, Start: begin.Sub(w.run.begin),
+	}
+	w.run.started(f)
+	c.reset(port, f.Address, begin, o.Timeout)
+	err := w.open(ctx)
+	if err == nil {
+		if port.Protocol == TCP {
+			f.Connect = time.Since(begin)
+		}
+		err = port.Exchange.hold(c)
+	}
+	f.Total = time.Since(begin)
+	c.close()
+	f.Resent = c.resent
+	if !c.heard.IsZero() {
+		f.FirstByte = c.heard.Sub(begin)
+	}
+	w.judge(&f, err)
+	return f
+}
+
+// open tries source ports until one can be used. The target's own number is
+// left out: over loopback such a socket would connect to itself.
+func (w *worker) open(ctx context.Context) error {
+	for range portTries {
+		source := w.run.options.Cursor.take()
+		if source == w.conversation.target.Port() {
+			continue
+		}
+		if err := w.conversation.open(source); !errors.Is(err, errTaken) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return localError("finding a free source port", errTaken)
+}
+
+// judge classes the flow. A failed one belongs to a version only if what came
+// before it failed says so without doubt.
+func (w *worker) judge(f *Flow, err error) {
+	c := &w.conversation
+	f.Class, f.Err = classOf(err), err
+	answer := c.answer
+	if answer == nil {
+		answer = c.buffer[:c.received]
+	}
+	if f.Class != Answered && len(answer) == 0 {
+		return
+	}
+	f.Version, f.Pod = w.run.options.Classifier.Classify(answer)
+	if f.Class != Answered && f.Version == Unknown {
+		f.Version = None
+	}
+	f.Answer = answer
+	if c.answer == nil {
+		f.Answer = bytes.Clone(answer)
+	}
+}
+
+// started counts a flow that begins.
+func (r *run) started(f Flow) {
+	r.late.observe(f.Start - f.Scheduled)
+	if r.sent.Add(1) == 1 {
+		r.first.Store(int64(f.Start))
+	}
+	for last := r.last.Load(); int64(f.Start) > last; last = r.last.Load() {
+		if r.last.CompareAndSwap(last, int64(f.Start)) {
+			return
+		}
+	}
+}
