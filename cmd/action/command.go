@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/org/l4-canary/internal/config"
+)
+
+// Command is the program as a value: everything it takes from the process and
+// everything it gives back.
+type Command struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Environ        []string
+	Dir            string // relative paths start here
+}
+
+// Run carries out one command line. Without a command it is the action's: what
+// the input "command" says.
+func (c *Command) Run(ctx context.Context, args []string) ExitCode {
+	code := ExitOK
+	root := &cobra.Command{
+		Use:           "l4-canary",
+		Short:         "Staged releases of TCP and UDP services by pod counts, judged by the observed split",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.action(ctx, cmd, &code)
+		},
+	}
+	root.SetArgs(args)
+	root.SetIn(c.Stdin)
+	root.SetOut(c.Stdout)
+	root.SetErr(c.Stderr)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(
+		c.inputs(ctx, &code, config.CommandRun, "Carry the whole staged rollout out", c.run),
+		c.inputs(ctx, &code, config.CommandPlan, "Print the stage table; with --replicas alone it needs no cluster", c.plan),
+		c.inputs(ctx, &code, config.CommandSample, "Measure the split of any endpoint", c.sample),
+		c.reportCommand(&code), c.versionCommand(),
+	)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(c.Stderr, "l4-canary: %v\n", err)
+		if hint := hintOf(err); hint != "" {
+			fmt.Fprintf(c.Stderr, "hint: %s\n", hint)
+		}
+		return max(code, exitOf(err))
+	}
+	return code
+}
+
+// action runs the command that the action's inputs ask for, if there are any.
+func (c *Command) action(ctx context.Context, cmd *cobra.Command, code *ExitCode) error {
+	if !c.inAction() {
+		return cmd.Help()
+	}
+	name, err := config.ActionCommand(c.Getenv)
+	if err != nil {
+		return usage(err)
+	}
+	do := map[string]body{config.CommandRun: c.run, config.CommandPlan: c.plan}[name]
+	return c.withInputs(ctx, code, name, nil, do)
+}
+
+// inAction reports whether inputs came as the runner passes them.
+func (c *Command) inAction() bool {
+	for _, entry := range c.Environ {
+		if strings.HasPrefix(entry, "INPUT_") {
+			return true
+		}
+	}
+	return false
+}
+
+// body is a command once its inputs are known.
+type body func(ctx context.Context, values config.Values, warnings []string) (ExitCode, error)
+
+// inputs is a command whose flags are the rows of the table.
+func (c *Command) inputs(ctx context.Context, code *ExitCode, name, short string, do body) *cobra.Command {
+	cmd := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs}
+	for _, input := range config.ForCommand(name) {
+		help := input.Help
+		if input.Default != "" {
+			help += " (default " + input.Default + ")"
+		}
+		cmd.Flags().String(input.Name, "", help)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		flags := map[string]string{}
+		cmd.Flags().Visit(func(f *pflag.Flag) { flags[f.Name] = f.Value.String() })
+		return c.withInputs(ctx, code, name, flags, do)
+	}
+	return cmd
+}
+
+// withInputs finds the inputs and runs the body.
+func (c *Command) withInputs(ctx context.Context, code *ExitCode, name string, flags map[string]string, do body) error {
+	values, warnings, err := config.Load(name, flags, c.Getenv, c.Environ)
+	if err != nil {
+		return usage(err)
+	}
+	*code, err = do(ctx, values, warnings)
+	return err
+}
+
+// hinted is an error with advice that is not part of its message.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+func hintOf(err error) string {
+	if h, ok := errors.AsType[hinted](err); ok {
+		return h.hint
+	}
+	return ""
+}
+
+// path is a file's name as the process sees it.
+func (c *Command) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.Dir, name)
+}

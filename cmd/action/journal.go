@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/org/l4-canary/internal/ci"
+	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/kube"
+	"github.com/org/l4-canary/internal/report"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// summaryLimit is what GitHub takes of a step's summary.
+const summaryLimit = 1 << 20
+
+// journal shows a run as it goes: groups in the log, report files, summary. What
+// cannot be written is a warning; it must not fail a release.
+type journal struct {
+	platform *ci.Platform
+	log      *slog.Logger
+	options  config.Run
+	path     func(string) string // a file's name as the process sees it
+	logs     *kube.Cluster
+
+	grouped bool
+	saved   time.Time
+}
+
+// Stage implements rollout.Journal.
+func (j *journal) Stage(name string) {
+	j.endGroup()
+	if _, err := strconv.ParseFloat(name, 64); err == nil {
+		name = "stage " + name + " %"
+	}
+	j.platform.Group(name)
+	j.grouped = true
+}
+
+func (j *journal) endGroup() {
+	if j.grouped {
+		j.platform.EndGroup()
+	}
+	j.grouped = false
+}
+
+// Progress implements rollout.Journal.
+func (j *journal) Progress(line string) { j.log.Info("sampling", "so_far", line) }
+
+// saveEvery is the least time between two writings of the report: sampling
+// saves several times a second.
+const saveEvery = time.Second
+
+// Save implements rollout.Journal.
+func (j *journal) Save(record *rollout.Record) {
+	if time.Since(j.saved) < saveEvery && record.Outcome == "" {
+		return
+	}
+	j.saved = time.Now()
+	j.write(record)
+}
+
+// write writes report files and summary.
+func (j *journal) write(record *rollout.Record) {
+	var markdown, document bytes.Buffer
+	if err := report.Markdown(&markdown, record, version); err != nil {
+		j.warn("making the report", err)
+	}
+	if err := report.JSON(&document, record, version); err != nil {
+		j.warn("making the JSON report", err)
+	}
+	if j.options.JobSummary {
+		j.warn("writing the job summary", j.platform.Summary(report.Limit(markdown.Bytes(), summaryLimit)))
+	}
+	for path, data := range map[string][]byte{j.options.ReportMarkdown: markdown.Bytes(), j.options.ReportJSON: document.Bytes()} {
+		if path != "" {
+			j.warn("writing the report", j.platform.WriteFile(j.path(path), data))
+		}
+	}
+}
+
+// warn shows an error that must not stop anything.
+func (j *journal) warn(what string, err error) {
+	if err != nil {
+		j.platform.Annotate(ci.Annotation{Level: ci.Warning, Message: fmt.Sprintf("%s: %v", what, err)})
+	}
+}
+
+// Troubled implements rollout.Journal: the last lines of each failing pod, here
+// and nowhere else.
+func (j *journal) Troubled(ctx context.Context, pods []rollout.Trouble) {
+	const mostPods = 3
+	for _, trouble := range pods[:min(mostPods, len(pods))] {
+		j.log.ErrorContext(ctx, "a pod does not serve", "pod", trouble.Pod, "reason", trouble.Reason, "says", trouble.Message)
+		if j.options.PodLogs == 0 || j.logs == nil {
+			continue
+		}
+		text, err := j.logs.Logs(ctx, trouble.Pod, j.options.PodLogs)
+		if err != nil {
+			j.log.InfoContext(ctx, "its log cannot be had", "pod", trouble.Pod, "error", err)
+			continue
+		}
+		fmt.Fprintln(j.platform.Log(), ci.Foreign(text))
+	}
+}
+
+// finish writes everything for the last time and says in one line how it ended.
+func (j *journal) finish(ctx context.Context, record *rollout.Record) {
+	j.endGroup()
+	j.write(record)
+	j.outputs(record)
+	line := fmt.Sprintf("%s (%s): %s", record.Outcome, record.Reason, record.Message)
+	if exitOfOutcome(record) == ExitOK {
+		j.log.InfoContext(ctx, line)
+		return
+	}
+	if record.Rollback != nil && record.Rollback.Err != "" {
+		line += "; the rollback failed: " + record.Rollback.Err
+	}
+	j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: " + string(record.Outcome), Message: line})
+}
+
+// refused ends a run before anything was written.
+func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
+	record.Outcome, record.Message = rollout.Refused, err.Error()
+	switch code := exitOf(err); {
+	case kube.Forbidden(err):
+		record.Reason = rollout.ReasonForbidden
+	case code == ExitUnreachable:
+		record.Reason = rollout.ReasonUnreachable
+	default:
+		record.Reason = rollout.ReasonInput
+	}
+	record.FinishedAt = time.Now()
+	record.StartedAt = record.FinishedAt
+	j.write(record)
+	j.outputs(record)
+	if j.platform.GitHub() {
+		j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: refused", Message: err.Error()})
+	}
+	return exitOfOutcome(record), err
+}
+
+// outputs sets the outputs of the contract, all of them always.
+func (j *journal) outputs(record *rollout.Record) {
+	stage, observed, expected := "", "", ""
+	for _, s := range record.Stages {
+		if s.Verdict != rollout.Pass {
+			continue
+		}
+		stage = s.Name
+		observed, expected = percent(s.Observed), percent(s.Expected)
+	}
+	outputs := []ci.Output{
+		{Name: "outcome", Value: string(record.Outcome)},
+		{Name: "reason", Value: string(record.Reason)},
+		{Name: "stage", Value: stage},
+		{Name: "observed-weight", Value: observed},
+		{Name: "expected-weight", Value: expected},
+		{Name: "stable-replicas", Value: strconv.Itoa(record.Stable.Replicas)},
+		{Name: "canary-replicas", Value: strconv.Itoa(record.Canary.Replicas)},
+		{Name: "report-markdown", Value: j.options.ReportMarkdown},
+		{Name: "report-json", Value: j.options.ReportJSON},
+	}
+	j.warn("setting outputs", j.platform.SetOutputs(outputs))
+	if j.options.OutputsFile != "" {
+		j.warn("writing the outputs file", j.platform.WriteOutputs(j.path(j.options.OutputsFile), outputs))
+	}
+}
+
+// percent is a weight as outputs carry it, to two decimals.
+func percent(p *rollout.Percent) string {
+	if p == nil {
+		return ""
+	}
+	return strconv.FormatFloat(float64(*p), 'f', 2, 64)
+}

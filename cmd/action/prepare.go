@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/kube"
+	"github.com/org/l4-canary/internal/manifest"
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// What "auto" stands for.
+const (
+	autoPropagation = 60 * time.Second
+	autoDrain       = 30 * time.Second
+)
+
+// prepared is a rollout whose inputs, manifests and cluster have been looked at.
+// Nothing has been written.
+type prepared struct {
+	client  *kube.Client
+	target  kube.Target
+	roles   manifest.Roles
+	options rollout.Options
+	prober  *prober
+	record  *rollout.Record
+}
+
+// prepare reads everything a rollout needs. Notices go into the record, which is
+// worth a report even when an error comes back.
+func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string, ...any)) (*prepared, error) {
+	p := &prepared{record: &rollout.Record{Mode: "pair", Namespace: o.Namespace, Service: o.Service}}
+	set, notices, err := manifest.Read(o.Manifests, manifest.Dir(c.Dir), c.Stdin)
+	if err != nil {
+		return p, usage(err)
+	}
+	for _, notice := range notices {
+		p.record.Notices = append(p.record.Notices, notice.String())
+	}
+	connection, err := kube.Connect(kube.Login{
+		Kubeconfig: o.Kubeconfig, Context: o.Context, Env: c.Getenv("KUBECONFIG"), Home: c.Getenv("HOME"),
+	})
+	if err != nil {
+		return p, usage(err)
+	}
+	say("cluster found", "kubeconfig", connection.Source, "context", connection.Context, "server", connection.Config.Host)
+	if p.client, err = kube.NewClient(connection.Config, "l4-canary/"+version); err != nil {
+		return p, err
+	}
+	if set, p.record.Namespace, err = set.InNamespace(o.Namespace, connection.Namespace); err != nil {
+		return p, usage(err)
+	}
+	selection, live, err := p.look(ctx, set, o.Service)
+	if err != nil {
+		return p, err
+	}
+	if p.roles, err = manifest.AssignRoles(selection, live.Roles(), o.Stable, o.Canary); err != nil {
+		return p, usage(err)
+	}
+	for _, skipped := range selection.Skipped {
+		p.record.Notices = append(p.record.Notices, skipped.Title()+" is not behind the Service and is left out")
+	}
+	return p, p.complete(o, selection)
+}
+
+// look finds the Service, in the manifests or live, and what is behind it.
+func (p *prepared) look(ctx context.Context, set manifest.Set, name string) (manifest.Selection, *kube.Live, error) {
+	service, err := set.Service(name)
+	if err != nil && (!errors.Is(err, manifest.ErrNoService) || name == "") {
+		return manifest.Selection{}, nil, usage(err)
+	}
+	inManifests := err == nil
+	if inManifests {
+		name = service.GetName()
+	}
+	p.record.Service = name
+	live, err := p.client.Look(ctx, p.record.Namespace, name)
+	if err != nil {
+		return manifest.Selection{}, nil, err
+	}
+	if !inManifests {
+		found, ok := live.ServiceObject()
+		if !ok {
+			return manifest.Selection{}, nil, usage(fmt.Errorf("service %q is neither in the manifests nor in namespace %q", name, p.record.Namespace))
+		}
+		service = found
+	}
+	selection, err := set.Behind(service)
+	if err != nil {
+		return selection, live, usage(err)
+	}
+	return selection, live, nil
+}
+
+// complete checks the pair and fills in options, target and record.
+func (p *prepared) complete(o config.Rollout, selection manifest.Selection) error {
+	service, stable, canary := selection.Service, p.roles.Stable, p.roles.Canary
+	p.record.Notices = append(p.record.Notices, p.roles.Notices...)
+	if problems := manifest.Check(service, p.roles, o.Address); len(problems) > 0 {
+		return usage(problems)
+	}
+	p.record.Stable = rollout.Side{Deployment: stable.Name, Images: manifest.Images(stable.Object())}
+	p.record.Canary = rollout.Side{Deployment: canary.Name, Images: manifest.Images(canary.Object())}
+	release, err := manifest.Release(p.record.Namespace, p.record.Service, p.roles)
+	if err != nil {
+		return err
+	}
+	p.record.Release = release
+	p.target = kube.Target{
+		Namespace: p.record.Namespace, Service: p.record.Service, Stable: stable.Name, Canary: canary.Name,
+	}
+	for _, other := range selection.Others {
+		p.target.Surroundings = append(p.target.Surroundings, other.Unstructured)
+	}
+	if p.roles.Fresh {
+		p.target.StableManifest = stable.Manifest.Unstructured
+	}
+	if canary.Manifest == nil {
+		return usage(fmt.Errorf("deployment %q is to be the canary, but the manifests do not hold it", canary.Name))
+	}
+	p.target.CanaryManifest = canary.Manifest.Unstructured
+	p.options = p.rolloutOptions(o)
+	p.options.Ports, err = portsOf(service, o.Probe)
+	if err != nil {
+		return usage(err)
+	}
+	return p.newProber(o)
+}
+
+// rolloutOptions maps the inputs to the engine's.
+func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
+	replicas := o.Replicas.Or(p.capacity())
+	options := rollout.Options{
+		Plan:   planOptions(o, replicas),
+		Pauses: map[rollout.Percent]time.Duration{}, Rate: o.Rate, Seed: uint64(rand.Uint32()),
+		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
+		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
+		StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
+		DeleteOld: o.Finish == "delete", Address: o.Address,
+	}
+	for _, step := range o.Steps {
+		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
+	}
+	if o.MaxErrorRate.Set {
+		limit := rollout.Percent(o.MaxErrorRate.Value)
+		options.MaxErrors = &limit
+	}
+	return options
+}
+
+// capacity is R where the input leaves it open: what stable has, or is to have.
+func (p *prepared) capacity() int {
+	if p.roles.Fresh {
+		return manifest.Replicas(*p.roles.Stable.Manifest)
+	}
+	return p.roles.Stable.Live.Replicas
+}
+
+// planOptions are the bounds of a plan for R pods.
+func planOptions(o config.Rollout, replicas int) rollout.PlanOptions {
+	options := rollout.PlanOptions{
+		Replicas: replicas, MaxSurge: o.MaxSurge.Resolve(replicas, true), MaxUnavailable: o.MaxUnavailable.Resolve(replicas, false),
+		MaxWeightError: rollout.Percent(o.MaxWeightError),
+	}
+	for _, step := range o.Steps {
+		options.Steps = append(options.Steps, rollout.Percent(step.Weight))
+	}
+	return options
+}
+
+// portsOf pairs every port of the Service with a probe.
+func portsOf(service manifest.Object, word string) ([]probe.Port, error) {
+	var ports []probe.Port
+	for _, port := range manifest.ServicePorts(service) {
+		p := probe.Port{Name: port.Name, Number: uint16(port.Number), Protocol: probe.Protocol(port.Protocol)}
+		p.Exchange = probe.Auto(p.Name, port.AppProtocol, p.Protocol, p.Number)
+		if word != "auto" && (word == "udp") == (p.Protocol == probe.UDP) {
+			var err error
+			if p.Exchange, err = probe.Preset(word); err != nil {
+				return nil, err
+			}
+		}
+		ports = append(ports, p)
+	}
+	return ports, nil
+}
+
+// prober makes samplers that share one sweep of source ports.
+type prober struct{ options probe.Options }
+
+func (p *prepared) newProber(o config.Rollout) error {
+	classifier, err := probe.NewClassifier(pattern(o.StablePattern), pattern(o.CanaryPattern))
+	if err != nil {
+		return usage(err)
+	}
+	p.prober = &prober{probe.Options{
+		Ports: p.options.Ports, Classifier: classifier, Rate: o.Rate, Cursor: probe.NewCursor(p.options.Seed),
+	}}
+	return nil
+}
+
+// Sampler implements rollout.Prober.
+func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
+	options := p.options
+	options.Seed = seed
+	for _, address := range addresses {
+		literal, err := probe.Resolve(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		options.Addresses = append(options.Addresses, literal...)
+	}
+	sampler, err := probe.NewSampler(options)
+	if err != nil {
+		return nil, fmt.Errorf("sampling %s: %w", strings.Join(addresses, ", "), err)
+	}
+	return sampler, nil
+}

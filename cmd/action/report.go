@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/l4-canary/internal/report"
+)
+
+// reportCommand makes the Markdown again from the JSON report.
+func (c *Command) reportCommand(code *ExitCode) *cobra.Command {
+	return &cobra.Command{
+		Use: "report FILE", Short: "Make the Markdown report again from the JSON report", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			*code = ExitUsage
+			file, err := os.Open(c.path(args[0]))
+			if err != nil {
+				return usage(fmt.Errorf("opening the JSON report: %w", err))
+			}
+			defer file.Close()
+			record, by, err := report.FromJSON(file)
+			if err != nil {
+				return usage(fmt.Errorf("reading %q: %w", args[0], err))
+			}
+			*code = ExitOK
+			return report.Markdown(c.Stdout, record, by)
+		},
+	}
+}

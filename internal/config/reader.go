@@ -1,0 +1,205 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Optional is a value that may be absent: an input left empty, auto or off.
+type Optional[T any] struct {
+	Value T
+	Set   bool
+}
+
+// Or is the value, or another where there is none.
+func (o Optional[T]) Or(other T) T {
+	if o.Set {
+		return o.Value
+	}
+	return other
+}
+
+// reader turns texts into values and gathers what is wrong with them.
+type reader struct {
+	values   Values
+	problems Problems
+}
+
+// reject records that an input's value is not allowed.
+func (r *reader) reject(name, allowed string) { r.rejectHint(name, allowed, "") }
+
+func (r *reader) rejectHint(name, allowed, hint string) {
+	value := r.values.Get(name)
+	for _, input := range ForCommand(r.values.command) {
+		if input.Name == name && input.Secret {
+			value = ""
+		}
+	}
+	r.problems = append(r.problems, Problem{Input: name, Value: value, Allowed: allowed, Hint: hint})
+}
+
+// err is nil, or Problems in the table's order.
+func (r *reader) err() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	inputs := ForCommand(r.values.command)
+	place := func(p Problem) int {
+		return slices.IndexFunc(inputs, func(i Input) bool { return i.Name == p.Input })
+	}
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return place(a) - place(b) })
+	return r.problems
+}
+
+func (r *reader) text(name string) string { return r.values.Get(name) }
+
+// lines are the non-empty lines of an input, without white space around them.
+func (r *reader) lines(name string) []string {
+	var lines []string
+	for line := range strings.Lines(r.text(name)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func (r *reader) choice(name string, allowed ...string) string {
+	value := strings.ToLower(r.text(name))
+	if !slices.Contains(allowed, value) {
+		r.reject(name, "allowed are "+listing(allowed))
+	}
+	return value
+}
+
+// truth reads a boolean as the runner's own toolkit does.
+func (r *reader) truth(name string) bool {
+	switch r.text(name) {
+	case "true", "True", "TRUE":
+		return true
+	case "false", "False", "FALSE":
+		return false
+	}
+	r.reject(name, "allowed are true and false")
+	return false
+}
+
+func (r *reader) whole(name string, lowest, highest int) int {
+	n, ok := parseWhole(r.text(name))
+	if !ok || n < lowest || n > highest {
+		r.reject(name, fmt.Sprintf("a whole number from %d to %d", lowest, highest))
+	}
+	return n
+}
+
+// optionalWhole is absent if the input is empty or auto.
+func (r *reader) optionalWhole(name string, lowest, highest int) Optional[int] {
+	if text := r.text(name); text == "" || text == "auto" {
+		return Optional[int]{}
+	}
+	return Optional[int]{Value: r.whole(name, lowest, highest), Set: true}
+}
+
+// number reads a decimal, which check must accept. A percent sign is allowed where
+// the input is a percentage.
+func (r *reader) number(name, allowed string, percent bool, check func(float64) bool) float64 {
+	text := r.text(name)
+	if percent {
+		text = strings.TrimSpace(strings.TrimSuffix(text, "%"))
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if !decimal.MatchString(text) || err != nil || math.IsInf(n, 0) || !check(n) {
+		r.reject(name, allowed)
+		return 0
+	}
+	return n
+}
+
+// between is a percentage from lowest to highest.
+func (r *reader) between(name string, lowest, highest float64) float64 {
+	return r.number(name, fmt.Sprintf("a percentage from %v to %v", lowest, highest), true,
+		func(n float64) bool { return n >= lowest && n <= highest })
+}
+
+func (r *reader) duration(name string, zero bool) time.Duration {
+	allowed := "a duration such as 30s, 5m or 1h30m"
+	if !zero {
+		allowed = "a duration above 0, such as 30s, 5m or 1h30m"
+	}
+	text := r.text(name)
+	d, err := time.ParseDuration(text)
+	if _, bare := parseWhole(text); bare && err != nil {
+		r.rejectHint(name, allowed, fmt.Sprintf("a unit is missing: write %ss for seconds or %sm for minutes", text, text))
+		return 0
+	}
+	if err != nil || d < 0 || (d == 0 && !zero) {
+		r.reject(name, allowed)
+		return 0
+	}
+	return d
+}
+
+func (r *reader) optionalDuration(name string) Optional[time.Duration] {
+	if r.text(name) == "auto" {
+		return Optional[time.Duration]{}
+	}
+	return Optional[time.Duration]{Value: r.duration(name, true), Set: true}
+}
+
+func (r *reader) pattern(name string) *regexp.Regexp {
+	text := r.text(name)
+	if text == "" {
+		return nil
+	}
+	pattern, err := regexp.Compile(text)
+	if err != nil {
+		r.rejectHint(name, "a regular expression in RE2 syntax", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return pattern
+}
+
+var objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+
+// object reads the name of a Kubernetes object, or nothing.
+func (r *reader) object(name string) string {
+	text := r.text(name)
+	if text != "" && !objectName.MatchString(text) {
+		r.reject(name, "a Kubernetes name: lower-case letters, digits, '-' and '.'")
+	}
+	return text
+}
+
+var hostName = regexp.MustCompile(`^[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,62})(\.[a-zA-Z0-9_][-a-zA-Z0-9_]{0,62})*\.?$`)
+
+// host reads an IP address or a host name, or nothing.
+func (r *reader) host(name string) string {
+	text := r.text(name)
+	if text == "" {
+		return ""
+	}
+	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	if _, err := netip.ParseAddr(bare); err == nil {
+		return bare
+	}
+	if len(text) > 253 || !hostName.MatchString(text) {
+		hint := ""
+		if _, err := netip.ParseAddrPort(text); err == nil || strings.Contains(text, ":") {
+			hint = "leave the port out: it is not part of the address"
+		}
+		r.rejectHint(name, "an IP address or a host name", hint)
+	}
+	return text
+}
+
+func listing(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rollout is what run and plan have in common. Percentages are in points: 5
+// means 5 %.
+type Rollout struct {
+	Kubeconfig string // path, YAML, base64 or "in-cluster"; empty: the usual places
+	Context    string
+	Namespace  string
+	Manifests  []string // files, directories, globs, "-"
+	Service    string
+	Stable     string
+	Canary     string
+
+	Steps          []Step // nil: auto
+	Replicas       Optional[int]
+	MaxSurge       Bound // rounds up
+	MaxUnavailable Bound // rounds down
+	MaxWeightError float64
+
+	Probe         string // auto, tcp, udp or http
+	Address       string // empty: the Service's own
+	StablePattern *regexp.Regexp
+	CanaryPattern *regexp.Regexp
+	Tolerance     float64
+	Confidence    float64
+	Rate          float64 // flows a second, above 0
+	MaxProbes     Optional[int]
+	MaxErrorRate  Optional[float64]
+
+	Settle       time.Duration
+	Propagation  Optional[time.Duration]
+	Drain        Optional[time.Duration]
+	StageTimeout time.Duration
+	MoveTimeout  time.Duration
+	Timeout      time.Duration
+
+	Finish string // auto, keep or delete
+}
+
+// Run are the options of the command run.
+type Run struct {
+	Rollout
+
+	PodLogs        int
+	JobSummary     bool
+	ReportMarkdown string // paths; empty: not written
+	ReportJSON     string
+	OutputsFile    string
+}
+
+// Plan are the options of the command plan.
+type Plan struct {
+	Rollout
+
+	Output string // table or json
+}
+
+// Offline reports whether the plan is pure arithmetic: no manifests, no cluster.
+func (p Plan) Offline() bool { return len(p.Manifests) == 0 }
+
+// ParseRun turns the values of run into options. The error is [Problems].
+func ParseRun(v Values) (Run, error) {
+	r := &reader{values: v}
+	run := Run{
+		Rollout:        r.rollout(),
+		PodLogs:        r.whole("pod-logs", 0, 10_000),
+		JobSummary:     r.truth("job-summary"),
+		ReportMarkdown: r.text("report-markdown"),
+		ReportJSON:     r.text("report-json"),
+		OutputsFile:    r.text("outputs-file"),
+	}
+	if len(run.Manifests) == 0 {
+		r.reject("manifests", "missing: name the files or directories that hold the Service and the Deployments")
+	}
+	for _, name := range []string{"stable-pattern", "canary-pattern"} {
+		if r.text(name) == "" {
+			r.reject(name, "missing: write a regular expression that only the answers of that version match")
+		}
+	}
+	return run, r.err()
+}
+
+// ParsePlan turns the values of plan into options. The error is [Problems].
+func ParsePlan(v Values) (Plan, error) {
+	r := &reader{values: v}
+	plan := Plan{Rollout: r.rollout(), Output: r.choice("output", "table", "json")}
+	if plan.Offline() && !plan.Replicas.Set {
+		r.reject("replicas", "missing: say how many pods serve, or give manifests and a cluster")
+	}
+	return plan, r.err()
+}
+
+func (r *reader) rollout() Rollout {
+	options := Rollout{
+		Kubeconfig: r.text("kubeconfig"), Context: r.text("context"), Namespace: r.object("namespace"),
+		Manifests: r.lines("manifests"),
+		Service:   r.object("service"), Stable: r.object("stable"), Canary: r.object("canary"),
+
+		Steps: r.steps(), Replicas: r.optionalWhole("replicas", 1, 100_000),
+		MaxSurge: r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"), MaxUnavailable: r.maxUnavailable(),
+		MaxWeightError: r.between("max-weight-error", 0, 100),
+
+		Probe: r.choice("probe", "auto", "tcp", "udp", "http"), Address: r.host("address"),
+		StablePattern: r.pattern("stable-pattern"), CanaryPattern: r.pattern("canary-pattern"),
+		Tolerance: r.tolerance(), Confidence: r.confidence(),
+		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
+			func(n float64) bool { return n > 0 && n <= 100_000 }),
+		MaxProbes: r.optionalWhole("max-probes", 1, 100_000_000), MaxErrorRate: r.maxErrorRate(),
+
+		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),
+		StageTimeout: r.duration("stage-timeout", false), MoveTimeout: r.duration("move-timeout", false),
+		Timeout: r.duration("timeout", false),
+
+		Finish: r.choice("finish", "auto", "keep", "delete"),
+	}
+	r.together(options)
+	return options
+}
+
+// together checks inputs against each other.
+func (r *reader) together(o Rollout) {
+	if o.Stable != "" && o.Stable == o.Canary {
+		r.reject("canary", fmt.Sprintf("it must differ from input \"stable\", which is %q too", o.Stable))
+	}
+	if o.MaxSurge.Value == 0 && o.MaxUnavailable.Value == 0 && r.sound("max-surge", "max-unavailable") {
+		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
+	}
+	r.samePattern(o.StablePattern, o.CanaryPattern)
+	if waits := o.waits(); waits > o.Timeout && r.sound("timeout", "steps", "drain") {
+		r.rejectHint("timeout", fmt.Sprintf("the pauses and drains of all stages alone take %s", waits),
+			"allow more time, or shorten the pauses in steps or drain")
+	}
+}
+
+// sound reports whether none of the inputs has a problem yet.
+func (r *reader) sound(names ...string) bool {
+	return !slices.ContainsFunc(r.problems, func(p Problem) bool { return slices.Contains(names, p.Input) })
+}
+
+func (r *reader) samePattern(stable, canary *regexp.Regexp) {
+	if stable != nil && canary != nil && stable.String() == canary.String() {
+		r.reject("canary-pattern", "it must differ from input \"stable-pattern\"")
+	}
+}
+
+// autoDrain is the least that drain: auto can come to, and autoStages the least
+// number of stages that steps: auto can find.
+const (
+	autoDrain  = 30 * time.Second
+	autoStages = 2
+)
+
+// waits is the time that every run with these options spends waiting: the pauses,
+// and a drain in each stage.
+func (o Rollout) waits() time.Duration {
+	stages := autoStages
+	var sum time.Duration
+	if o.Steps != nil {
+		stages = len(o.Steps)
+		for _, step := range o.Steps {
+			sum += step.Pause
+		}
+	}
+	return sum + time.Duration(stages)*o.Drain.Or(autoDrain)
+}
+
+func (r *reader) steps() []Step {
+	text := r.text("steps")
+	if strings.EqualFold(text, "auto") {
+		return nil
+	}
+	steps, allowed := parseSteps(text)
+	if allowed != "" {
+		r.reject("steps", allowed)
+	}
+	return steps
+}
+
+func (r *reader) bound(name, allowed string) Bound {
+	bound, ok := parseBound(r.text(name))
+	if !ok {
+		r.reject(name, allowed)
+	}
+	return bound
+}
+
+func (r *reader) maxUnavailable() Bound {
+	allowed := "a number of pods or a percentage up to 100%, such as 1 or 25%"
+	bound := r.bound("max-unavailable", allowed)
+	if bound.Percent && bound.Value > 100 {
+		r.reject("max-unavailable", allowed)
+	}
+	return bound
+}
+
+func (r *reader) tolerance() float64 {
+	return r.number("tolerance", "percentage points above 0 and up to 50", true,
+		func(n float64) bool { return n > 0 && n <= 50 })
+}
+
+func (r *reader) confidence() float64 { return r.between("confidence", 50, 99.99) }
+
+func (r *reader) maxErrorRate() Optional[float64] {
+	if strings.EqualFold(r.text("max-error-rate"), "off") {
+		return Optional[float64]{}
+	}
+	rate := r.number("max-error-rate", "off, or a percentage from 0 to 100", true,
+		func(n float64) bool { return n <= 100 })
+	return Optional[float64]{Value: rate, Set: true}
+}

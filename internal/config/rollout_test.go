@@ -1,0 +1,169 @@
+package config_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/internal/config"
+)
+
+func TestParseRunDefaults(t *testing.T) {
+	t.Parallel()
+	run, err := config.ParseRun(load(t, "run", leastRun()))
+	require.NoError(t, err)
+	require.Equal(t, config.Run{
+		Rollout: config.Rollout{
+			Manifests: []string{"k8s/"},
+			MaxSurge:  config.Bound{Value: 25, Percent: true}, MaxWeightError: 5,
+			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
+			Tolerance: 5, Confidence: 95, Rate: 50,
+			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
+			Finish: "auto",
+		},
+		PodLogs: 20, JobSummary: true,
+	}, run)
+}
+
+func TestParseRunEverything(t *testing.T) {
+	t.Parallel()
+	run, err := config.ParseRun(load(t, "run", map[string]string{
+		"kubeconfig": "in-cluster", "context": "prod", "namespace": "game",
+		"manifests": "k8s/lobby.yaml\n\n  k8s/green/*.yaml  \r\n-\n",
+		"service":   "lobby", "stable": "lobby-blue", "canary": "lobby-green",
+		"steps": "12.5, 25:5m,100", "replicas": "8", "max-surge": "4", "max-unavailable": "10%", "max-weight-error": "2.5%",
+		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
+		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1",
+		"settle": "0", "propagation": "90s", "drain": "0s", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
+		"finish": "delete", "pod-logs": "0", "job-summary": "False",
+		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
+	}))
+	require.NoError(t, err)
+	require.Equal(t, config.Run{
+		Rollout: config.Rollout{
+			Kubeconfig: "in-cluster", Context: "prod", Namespace: "game",
+			Manifests: []string{"k8s/lobby.yaml", "k8s/green/*.yaml", "-"},
+			Service:   "lobby", Stable: "lobby-blue", Canary: "lobby-green",
+			Steps:    []config.Step{{Weight: 12.5}, {Weight: 25, Pause: 5 * time.Minute}, {Weight: 100}},
+			Replicas: config.Optional[int]{Value: 8, Set: true}, MaxSurge: config.Bound{Value: 4},
+			MaxUnavailable: config.Bound{Value: 10, Percent: true}, MaxWeightError: 2.5,
+			Probe: "udp", Address: "2001:db8::7",
+			StablePattern: regexp.MustCompile("^1.8 (?P<pod>.*)$"), CanaryPattern: regexp.MustCompile("^1.9"),
+			Tolerance: 2.5, Confidence: 99.9, Rate: 0.5, MaxProbes: config.Optional[int]{Value: 2000, Set: true},
+			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true},
+			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
+			Drain:        config.Optional[time.Duration]{Set: true},
+			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
+			Finish: "delete",
+		},
+		ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env",
+	}, run)
+}
+
+func TestParseRunProblems(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, input, value, want string }{
+		{"falling steps", "steps", "50,20", `input "steps": "50,20" is not allowed: weights must rise and lie above 0 and up to 100`},
+		{"equal steps", "steps", "50,50", `input "steps": "50,50" is not allowed: weights must rise and lie above 0 and up to 100`},
+		{"zero step", "steps", "0,50", `input "steps": "0,50" is not allowed: weights must rise and lie above 0 and up to 100`},
+		{"step above 100", "steps", "50,101", `input "steps": "50,101" is not allowed: weights must rise and lie above 0 and up to 100`},
+		{"step with five decimals", "steps", "12.34567", `input "steps": "12.34567" is not allowed: a weight has at most four decimals`},
+		{"step with a word", "steps", "ten", `input "steps": "ten" is not allowed: auto, or weights separated by commas, such as 10,25:5m,100`},
+		{"negative step", "steps", "-5", `input "steps": "-5" is not allowed: auto, or weights separated by commas, such as 10,25:5m,100`},
+		{"step with a bare pause", "steps", "25:5,100", `input "steps": "25:5,100" is not allowed: a pause is a duration such as 30s or 5m`},
+		{"no step", "steps", ",", `input "steps": "," is not allowed: auto, or weights separated by commas, such as 10,25:5m,100`},
+		{"no replicas", "replicas", "0", `input "replicas": "0" is not allowed: a whole number from 1 to 100000`},
+		{"half a replica", "replicas", "1.5", `input "replicas": "1.5" is not allowed: a whole number from 1 to 100000`},
+		{"negative surge", "max-surge", "-1", `input "max-surge": "-1" is not allowed: a number of pods or a percentage, such as 1 or 25%`},
+		{"surge with decimals", "max-surge", "2.5%", `input "max-surge": "2.5%" is not allowed: a number of pods or a percentage, such as 1 or 25%`},
+		{"all unavailable and more", "max-unavailable", "150%", `input "max-unavailable": "150%" is not allowed: a number of pods or a percentage up to 100%, such as 1 or 25%`},
+		{"nothing can move", "max-surge", "0%", `input "max-surge": "0%" is not allowed: input "max-unavailable" is zero too, so no pod could ever be replaced
+  hint: set max-surge to 1 or more`},
+		{"weight error", "max-weight-error", "101", `input "max-weight-error": "101" is not allowed: a percentage from 0 to 100`},
+		{"probe", "probe", "dns", `input "probe": "dns" is not allowed: allowed are auto, tcp, udp and http`},
+		{"address with port", "address", "192.0.2.7:80", `input "address": "192.0.2.7:80" is not allowed: an IP address or a host name
+  hint: leave the port out: it is not part of the address`},
+		{"address with scheme", "address", "http://lobby", `input "address": "http://lobby" is not allowed: an IP address or a host name
+  hint: leave the port out: it is not part of the address`},
+		{"pattern", "stable-pattern", "ol(d", "input \"stable-pattern\": \"ol(d\" is not allowed: a regular expression in RE2 syntax\n  hint: missing closing ): `ol(d`"},
+		{"look-ahead", "canary-pattern", "(?=new)", "input \"canary-pattern\": \"(?=new)\" is not allowed: a regular expression in RE2 syntax\n  hint: invalid or unsupported Perl syntax: `(?=`"},
+		{"equal patterns", "canary-pattern", "old", `input "canary-pattern": "old" is not allowed: it must differ from input "stable-pattern"`},
+		{"tolerance", "tolerance", "0", `input "tolerance": "0" is not allowed: percentage points above 0 and up to 50`},
+		{"confidence", "confidence", "100", `input "confidence": "100" is not allowed: a percentage from 50 to 99.99`},
+		{"confidence as a fraction", "confidence", "0.95", `input "confidence": "0.95" is not allowed: a percentage from 50 to 99.99`},
+		{"rate", "rate", "0", `input "rate": "0" is not allowed: flows per second, above 0 and up to 100000`},
+		{"infinite rate", "rate", "Inf", `input "rate": "Inf" is not allowed: flows per second, above 0 and up to 100000`},
+		{"probes", "max-probes", "few", `input "max-probes": "few" is not allowed: a whole number from 1 to 100000000`},
+		{"error rate", "max-error-rate", "on", `input "max-error-rate": "on" is not allowed: off, or a percentage from 0 to 100`},
+		{"bare duration", "settle", "5", `input "settle": "5" is not allowed: a duration such as 30s, 5m or 1h30m
+  hint: a unit is missing: write 5s for seconds or 5m for minutes`},
+		{"negative duration", "drain", "-5s", `input "drain": "-5s" is not allowed: a duration such as 30s, 5m or 1h30m`},
+		{"no time at all", "stage-timeout", "0s", `input "stage-timeout": "0s" is not allowed: a duration above 0, such as 30s, 5m or 1h30m`},
+		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`},
+		{"finish", "finish", "adopt", `input "finish": "adopt" is not allowed: allowed are auto, keep and delete`},
+		{"log lines", "pod-logs", "all", `input "pod-logs": "all" is not allowed: a whole number from 0 to 10000`},
+		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
+		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
+		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
+		{"pauses", "steps", "50:40m,100:30m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages alone take 1h11m0s
+  hint: allow more time, or shorten the pauses in steps or drain`},
+		{"drains", "drain", "31m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages alone take 1h2m0s
+  hint: allow more time, or shorten the pauses in steps or drain`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.ParseRun(load(t, "run", with(leastRun(), map[string]string{tt.input: tt.value})))
+			require.EqualError(t, err, tt.want)
+		})
+	}
+}
+
+func TestParseRunReportsAllProblemsInTheTablesOrder(t *testing.T) {
+	t.Parallel()
+	_, err := config.ParseRun(load(t, "run", map[string]string{
+		"kubeconfig": "apiVersion: v1\ntoken: hunter2", "steps": "50,20", "stable": "a", "canary": "a", "timeout": "x", "pod-logs": "-1",
+	}))
+	var problems config.Problems
+	require.ErrorAs(t, err, &problems)
+	require.Equal(t, `input "manifests": missing: name the files or directories that hold the Service and the Deployments
+input "canary": "a" is not allowed: it must differ from input "stable", which is "a" too
+input "steps": "50,20" is not allowed: weights must rise and lie above 0 and up to 100
+input "stable-pattern": missing: write a regular expression that only the answers of that version match
+input "canary-pattern": missing: write a regular expression that only the answers of that version match
+input "timeout": "x" is not allowed: a duration above 0, such as 30s, 5m or 1h30m
+input "pod-logs": "-1" is not allowed: a whole number from 0 to 10000`, err.Error())
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestProblemsCutLongValues(t *testing.T) {
+	t.Parallel()
+	_, err := config.ParseRun(load(t, "run", with(leastRun(), map[string]string{"finish": strings.Repeat("x", 4000)})))
+	require.Less(t, len(err.Error()), 250)
+}
+
+func TestParsePlan(t *testing.T) {
+	t.Parallel()
+	plan, err := config.ParsePlan(load(t, "plan", with(leastPlan(), map[string]string{"steps": "10,25,50,100", "output": "json"})))
+	require.NoError(t, err)
+	require.True(t, plan.Offline())
+	require.Equal(t, 10, plan.Replicas.Or(0))
+	require.Equal(t, "json", plan.Output)
+
+	_, err = config.ParsePlan(load(t, "plan", map[string]string{"output": "yaml"}))
+	require.EqualError(t, err, `input "replicas": missing: say how many pods serve, or give manifests and a cluster
+input "output": "yaml" is not allowed: allowed are table and json`)
+
+	plan, err = config.ParsePlan(load(t, "plan", map[string]string{"manifests": "k8s/"}))
+	require.NoError(t, err)
+	require.False(t, plan.Offline())
+}
+
+func TestOptionalOr(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 7, config.Optional[int]{}.Or(7))
+	require.Equal(t, 0, config.Optional[int]{Set: true}.Or(7))
+}

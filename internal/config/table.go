@@ -1,0 +1,139 @@
+package config
+
+import "slices"
+
+// table is the one description of every input. A row exists once what it
+// promises is built.
+func table() []Input {
+	return slices.Concat(clusterInputs(), planInputs(), probeInputs(), timeInputs(), resultInputs(), sampleInputs())
+}
+
+// rollout scopes what a rollout needs: plan checks everything that run reads.
+func rollout() []string { return []string{CommandRun, CommandPlan} }
+
+func clusterInputs() []Input {
+	return []Input{
+		{Name: "command", Scope: []string{Action}, Default: CommandRun,
+			Help: "What the action does: `run` or `plan`"},
+		{Name: "kubeconfig", Scope: rollout(), Meaning: "`$KUBECONFIG`, then `~/.kube/config`", Secret: true,
+			Help: "Path of a kubeconfig, its YAML text, the same in base64, or the word `in-cluster`"},
+		{Name: "context", Scope: rollout(), Meaning: "the kubeconfig's",
+			Help: "Context of the kubeconfig"},
+		{Name: "namespace", Scope: rollout(), Meaning: "the manifests', then the kubeconfig's",
+			Help: "Namespace of the Service and both Deployments"},
+		{Name: "manifests", Scope: rollout(), Meaning: "required for `run`",
+			Help: "Files, directories, globs or `-` (standard input), one per line"},
+		{Name: "service", Scope: rollout(), Meaning: "the only LoadBalancer Service found",
+			Help: "Name of the Service whose flows are split"},
+		{Name: "stable", Scope: rollout(), Meaning: "the Deployment that serves",
+			Help: "Name of the old version's Deployment; decides only when neither or both serve"},
+		{Name: "canary", Scope: rollout(), Meaning: "the other one",
+			Help: "Name of the new version's Deployment; decides only when neither or both serve"},
+	}
+}
+
+func planInputs() []Input {
+	return []Input{
+		{Name: "steps", Scope: rollout(), Default: "auto",
+			Help: "Target weights of the canary in percent, rising, separated by commas, with up to four decimals; `25:5m` pauses for five minutes after that stage. `auto` takes what the pods can give nearest to 10, 25, 50, then 100"},
+		{Name: "replicas", Scope: rollout(), Meaning: "the live stable's",
+			Help: "Pods that serve before the rollout"},
+		{Name: "max-surge", Scope: rollout(), Default: "25%",
+			Help: "Pods above `replicas` at any instant: a number, or a percentage that rounds up"},
+		{Name: "max-unavailable", Scope: rollout(), Default: "0",
+			Help: "Pods below `replicas` at any instant: a number, or a percentage that rounds down"},
+		{Name: "max-weight-error", Scope: rollout(), Default: "5",
+			Help: "Percentage points allowed between a weight in `steps` and what whole pods can give"},
+	}
+}
+
+func probeInputs() []Input {
+	measured := append(rollout(), CommandSample)
+	return []Input{
+		{Name: "probe", Scope: measured, Default: "auto",
+			Help: "How a flow asks: `tcp` (reads the banner), `udp`, `http`, or `auto` (by the port's protocol, appProtocol and name)"},
+		{Name: "address", Scope: rollout(), Meaning: "the Service's own",
+			Help: "IP address or host name to sample instead of the Service's own"},
+		{Name: "stable-pattern", Scope: measured, Meaning: "required for `run`",
+			Help: "Regular expression (RE2) that only answers of the stable version match"},
+		{Name: "canary-pattern", Scope: measured, Meaning: "required for `run`",
+			Help: "Regular expression (RE2) that only answers of the canary match"},
+		{Name: "tolerance", Scope: measured, Default: "5",
+			Help: "Percentage points around the expected weight that pass"},
+		{Name: "confidence", Scope: measured, Default: "95",
+			Help: "Confidence of every interval and decision, in percent"},
+		{Name: "rate", Scope: rollout(), Default: "50",
+			Help: "New flows per second"},
+		{Name: "max-probes", Scope: rollout(), Default: "auto",
+			Help: "Most flows sampled in a stage; `auto` is four times the planned sample size"},
+		{Name: "max-error-rate", Scope: rollout(), Default: "off",
+			Help: "Most failed flows of either version, in percent, or `off`"},
+	}
+}
+
+func timeInputs() []Input {
+	return []Input{
+		{Name: "settle", Scope: rollout(), Default: "5s",
+			Help: "Wait after the endpoints match the plan"},
+		{Name: "propagation", Scope: rollout(), Default: "auto",
+			Help: "How long the balancer may lag behind the endpoints; `auto` is 60s"},
+		{Name: "drain", Scope: rollout(), Default: "auto",
+			Help: "Time given to pods that leave at most; `auto` is 30s"},
+		{Name: "stage-timeout", Scope: rollout(), Default: "5m",
+			Help: "Longest sampling of one stage, from the end of propagation"},
+		{Name: "move-timeout", Scope: rollout(), Default: "5m",
+			Help: "Longest time a move may show no progress"},
+		{Name: "timeout", Scope: rollout(), Default: "60m",
+			Help: "Longest whole run; then the stage counts as failed. Rolling back has ten minutes of its own"},
+	}
+}
+
+func resultInputs() []Input {
+	run := []string{CommandRun}
+	return []Input{
+		{Name: "finish", Scope: rollout(), Default: "auto",
+			Help: "What becomes of the old Deployment: `keep` it at zero pods or `delete` it; `auto` keeps it"},
+		{Name: "pod-logs", Scope: run, Default: "20",
+			Help: "Lines of a failing pod's log shown in the job log, and nowhere else"},
+		{Name: "job-summary", Scope: run, Default: "true",
+			Help: "Whether the report becomes the job summary: `true` or `false`"},
+		{Name: "report-markdown", Scope: run, Meaning: "not written",
+			Help: "File for the report in Markdown"},
+		{Name: "report-json", Scope: run, Meaning: "not written",
+			Help: "File for the report in JSON"},
+		{Name: "outputs-file", Scope: run, Meaning: "not written",
+			Help: "File for the outputs as KEY=value lines"},
+		{Name: "output", Scope: []string{CommandPlan, CommandSample}, Default: "table",
+			Help: "What `plan` prints: `table` or `json`"},
+	}
+}
+
+func sampleInputs() []Input {
+	sample := []string{CommandSample}
+	return []Input{
+		{Name: "address", Scope: sample, Meaning: "required",
+			Help: "IP address or host name to sample"},
+		{Name: "port", Scope: sample, Meaning: "required",
+			Help: "Port to sample"},
+		{Name: "protocol", Scope: sample, Default: "auto",
+			Help: "`tcp`, `udp`, or `auto`: what the probe speaks, TCP where it speaks either"},
+		{Name: "send", Scope: sample,
+			Help: "Text to send; \\r, \\n, \\t, \\\\ and \\xHH stand for bytes"},
+		{Name: "expect", Scope: sample,
+			Help: "Regular expression (RE2) that an answer must match; any other answer is a protocol error"},
+		{Name: "expected-weight", Scope: sample, Meaning: "no verdict",
+			Help: "Share of flows that the canary should answer, in percent"},
+		{Name: "rate", Scope: sample, Default: "50",
+			Help: "New flows per second; 0 goes as fast as it can"},
+		{Name: "concurrency", Scope: sample, Default: "64",
+			Help: "Most flows open at once"},
+		{Name: "count", Scope: sample, Meaning: "until decided",
+			Help: "Sample exactly so many flows, without stopping early"},
+		{Name: "max-probes", Scope: sample, Default: "auto",
+			Help: "Most flows sampled; `auto` is four times the planned sample size"},
+		{Name: "timeout", Scope: sample, Default: "5s",
+			Help: "Longest time of one flow"},
+		{Name: "seed", Scope: sample, Meaning: "a new one",
+			Help: "Seed of the schedule: the same seed gives the same schedule"},
+	}
+}

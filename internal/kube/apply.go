@@ -1,0 +1,114 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// Apply implements rollout.Cluster by server-side apply.
+func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
+	switch part {
+	case rollout.Surroundings:
+		for _, object := range c.Surroundings {
+			if _, err := c.apply(ctx, object, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	case rollout.StableDeployment:
+		return c.applyDeployment(ctx, c.StableManifest)
+	case rollout.CanaryDeployment:
+		return c.applyDeployment(ctx, c.CanaryManifest)
+	default:
+		return fmt.Errorf("there is no part %q to apply", part)
+	}
+}
+
+// DryRun applies every manifest on the server without keeping anything.
+// Failures are named by object.
+func (c *Client) DryRun(ctx context.Context, target Target) []error {
+	var problems []error
+	cluster := &Cluster{Client: c, Target: target}
+	for _, object := range append(slices.Clone(target.Surroundings), target.StableManifest, target.CanaryManifest) {
+		if object == nil {
+			continue
+		}
+		if _, err := cluster.apply(ctx, object, true); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return problems
+}
+
+// applyDeployment applies a Deployment with the replicas it has, or none if it
+// is new. Leaving the field out would set the default, 1.
+func (c *Cluster) applyDeployment(ctx context.Context, manifest *unstructured.Unstructured) error {
+	api, err := c.resource(manifest)
+	if err != nil {
+		return err
+	}
+	count := int64(0)
+	live, err := api.Get(ctx, manifest.GetName(), metav1.GetOptions{})
+	switch {
+	case err == nil:
+		if n, found, _ := unstructured.NestedInt64(live.Object, "spec", "replicas"); found {
+			count = n
+		}
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("reading %s: %w", describe(manifest), err)
+	}
+	object := manifest.DeepCopy()
+	if err := unstructured.SetNestedField(object.Object, count, "spec", "replicas"); err != nil {
+		return fmt.Errorf("setting the replicas of %s: %w", describe(manifest), err)
+	}
+	applied, err := c.apply(ctx, object, false)
+	if err != nil {
+		return err
+	}
+	c.wrote(applied.GetName(), applied.GetGeneration())
+	return nil
+}
+
+// apply sends one object, forced: the manifests decide about their own fields.
+func (c *Cluster) apply(ctx context.Context, object *unstructured.Unstructured, dryRun bool) (*unstructured.Unstructured, error) {
+	api, err := c.resource(object)
+	if err != nil {
+		return nil, err
+	}
+	options := metav1.ApplyOptions{FieldManager: FieldManager, Force: true}
+	if dryRun {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	applied, err := api.Apply(ctx, object.GetName(), object, options)
+	if err != nil {
+		return nil, fmt.Errorf("applying %s: %w", describe(object), err)
+	}
+	return applied, nil
+}
+
+// resource is the API of an object's kind, in the target's namespace if it has one.
+func (c *Cluster) resource(object *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+	gvk := object.GroupVersionKind()
+	mapping, err := c.Mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return nil, fmt.Errorf("finding the API of %s: %w", describe(object), err)
+	}
+	if mapping.Scope.Name() == meta.RESTScopeNameRoot {
+		return c.Dynamic.Resource(mapping.Resource), nil
+	}
+	return c.Dynamic.Resource(mapping.Resource).Namespace(c.Namespace), nil
+}
+
+// describe is an object as users write it.
+func describe(object *unstructured.Unstructured) string {
+	return fmt.Sprintf("%s %q (%s)", object.GetKind(), object.GetName(), object.GetAPIVersion())
+}

@@ -1,0 +1,95 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+)
+
+// FieldManager owns the fields that the tool applies.
+const FieldManager = "l4-canary"
+
+// Client talks to one cluster.
+type Client struct {
+	Typed   kubernetes.Interface
+	Dynamic dynamic.Interface
+	Mapper  meta.RESTMapper
+}
+
+// NewClient makes a client that identifies itself as userAgent.
+func NewClient(config *rest.Config, userAgent string) (*Client, error) {
+	config = rest.CopyConfig(config)
+	config.UserAgent = userAgent
+	// The defaults (5 a second) are meant for controllers that run for ever; a
+	// rollout makes a few dozen requests and waits for each.
+	config.QPS, config.Burst = 50, 100
+	typed, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
+	}
+	dyn, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
+	}
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(typed.Discovery()))
+	return &Client{Typed: typed, Dynamic: dyn, Mapper: mapper}, nil
+}
+
+// Live is what is in a namespace before the rollout.
+type Live struct {
+	Version     string          // of the API server, such as v1.34.4
+	Service     *corev1.Service // nil if there is none of that name
+	Deployments []appsv1.Deployment
+}
+
+// Look reads the Service and all Deployments of the namespace.
+func (c *Client) Look(ctx context.Context, namespace, service string) (*Live, error) {
+	version, err := c.Typed.Discovery().ServerVersion()
+	if err != nil {
+		return nil, fmt.Errorf("asking the API server for its version: %w", err)
+	}
+	live := &Live{Version: version.GitVersion}
+	live.Service, err = c.Typed.CoreV1().Services(namespace).Get(ctx, service, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		live.Service, err = nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading service %q: %w", service, err)
+	}
+	list, err := c.Typed.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing deployments in namespace %q: %w", namespace, err)
+	}
+	live.Deployments = list.Items
+	return live, nil
+}
+
+// Unreachable reports whether the API server could not be talked to at all.
+func Unreachable(err error) bool {
+	_, isURL := errors.AsType[*url.Error](err)
+	_, isNet := errors.AsType[net.Error](err)
+	return isURL || isNet || apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err)
+}
+
+// Forbidden reports whether the API server refused the credentials.
+func Forbidden(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
+
+// sorted is slices.Sort in an expression.
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return names
+}

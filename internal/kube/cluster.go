@@ -1,0 +1,224 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/informers"
+	appslisters "k8s.io/client-go/listers/apps/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	discoverylisters "k8s.io/client-go/listers/discovery/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// Target is what a rollout works on.
+type Target struct {
+	Namespace string
+	Service   string
+	Stable    string // Deployment names
+	Canary    string
+
+	// The manifests, in the order in which they are applied. A Deployment that
+	// is live already and not to be changed has no manifest.
+	Surroundings   []*unstructured.Unstructured
+	StableManifest *unstructured.Unstructured
+	CanaryManifest *unstructured.Unstructured
+}
+
+// Cluster implements rollout.Cluster for one target with one set of watches.
+type Cluster struct {
+	*Client
+	Target
+
+	services    corelisters.ServiceNamespaceLister
+	deployments appslisters.DeploymentNamespaceLister
+	pods        corelisters.PodNamespaceLister
+	slices      discoverylisters.EndpointSliceNamespaceLister
+	synced      []cache.InformerSynced
+
+	mu       sync.Mutex
+	revision uint64
+	changed  chan struct{}    // closed and renewed with every change
+	written  map[string]int64 // Deployment → generation of our last write
+}
+
+var _ rollout.Cluster = (*Cluster)(nil)
+
+// Watch begins to watch the target's namespace, until ctx ends.
+func (c *Client) Watch(ctx context.Context, target Target) (*Cluster, error) {
+	factory := informers.NewSharedInformerFactoryWithOptions(c.Typed, 0, informers.WithNamespace(target.Namespace))
+	cluster := &Cluster{
+		Client: c, Target: target, revision: 1,
+		services:    factory.Core().V1().Services().Lister().Services(target.Namespace),
+		deployments: factory.Apps().V1().Deployments().Lister().Deployments(target.Namespace),
+		pods:        factory.Core().V1().Pods().Lister().Pods(target.Namespace),
+		slices:      factory.Discovery().V1().EndpointSlices().Lister().EndpointSlices(target.Namespace),
+		changed:     make(chan struct{}),
+		written:     map[string]int64{},
+	}
+	touch := func(any) { cluster.touch() }
+	handler := cache.ResourceEventHandlerFuncs{AddFunc: touch, UpdateFunc: func(_, _ any) { cluster.touch() }, DeleteFunc: touch}
+	for _, informer := range []cache.SharedIndexInformer{
+		factory.Core().V1().Services().Informer(), factory.Apps().V1().Deployments().Informer(),
+		factory.Core().V1().Pods().Informer(), factory.Discovery().V1().EndpointSlices().Informer(),
+	} {
+		registration, err := informer.AddEventHandler(handler)
+		if err != nil {
+			return nil, fmt.Errorf("watching namespace %q: %w", target.Namespace, err)
+		}
+		cluster.synced = append(cluster.synced, registration.HasSynced)
+	}
+	factory.StartWithContext(ctx)
+	return cluster, nil
+}
+
+// touch tells whoever waits in Next that something changed.
+func (c *Cluster) touch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.revision++
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Next implements rollout.Cluster.
+func (c *Cluster) Next(ctx context.Context, after uint64) (rollout.State, error) {
+	if !cache.WaitForCacheSync(ctx.Done(), c.synced...) {
+		return rollout.State{}, fmt.Errorf("watching namespace %q: %w", c.Namespace, context.Cause(ctx))
+	}
+	for {
+		c.mu.Lock()
+		revision, changed := c.revision, c.changed
+		c.mu.Unlock()
+		if revision > after {
+			state, fresh, err := c.view()
+			if err != nil {
+				return rollout.State{}, err
+			}
+			if fresh {
+				state.Revision = revision
+				return state, nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return rollout.State{}, ctx.Err()
+		}
+	}
+}
+
+// view computes the state from the caches; it is not fresh while a cache has not
+// seen our own last write.
+func (c *Cluster) view() (state rollout.State, fresh bool, err error) {
+	var s snapshot
+	if s.service, err = c.services.Get(c.Service); err != nil && !apierrors.IsNotFound(err) {
+		return state, false, err
+	}
+	var stableFresh, canaryFresh bool
+	if s.stable, stableFresh, err = c.deployment(c.Stable); err != nil {
+		return state, false, err
+	}
+	if s.canary, canaryFresh, err = c.deployment(c.Canary); err != nil {
+		return state, false, err
+	}
+	if s.pods, err = c.pods.List(labels.Everything()); err != nil {
+		return state, false, err
+	}
+	s.slices, err = c.slices.List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: c.Service}))
+	return compute(s), stableFresh && canaryFresh, err
+}
+
+// deployment reads one from the cache, nil if there is none.
+func (c *Cluster) deployment(name string) (d *appsv1.Deployment, fresh bool, err error) {
+	c.mu.Lock()
+	written := c.written[name]
+	c.mu.Unlock()
+	d, err = c.deployments.Get(name)
+	if apierrors.IsNotFound(err) {
+		return nil, written == 0, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("reading deployment %q: %w", name, err)
+	}
+	return d, d.Generation >= written, nil
+}
+
+// wrote remembers the generation of our own write.
+func (c *Cluster) wrote(name string, generation int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.written[name] = generation
+}
+
+// name is the Deployment of a side.
+func (c *Cluster) name(side probe.Version) string {
+	if side == probe.Canary {
+		return c.Canary
+	}
+	return c.Stable
+}
+
+// Scale implements rollout.Cluster: a merge patch on the scale subresource, good
+// only for the resourceVersion that was read. Other controllers write to a
+// Deployment all the time, so a conflict is read again and is no drift as long
+// as the replicas are what they were.
+func (c *Cluster) Scale(ctx context.Context, side probe.Version, from, to int) error {
+	name := c.name(side)
+	api := c.Typed.AppsV1().Deployments(c.Namespace)
+	err := retry.OnError(conflictBackoff, apierrors.IsConflict, func() error {
+		d, err := api.Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if have := replicas(d); have != from {
+			return &rollout.DriftError{Deployment: name, Want: from, Have: have, Author: author(d.ManagedFields)}
+		}
+		patch, err := json.Marshal(map[string]any{
+			"metadata": map[string]any{"resourceVersion": d.ResourceVersion},
+			"spec":     map[string]any{"replicas": to},
+		})
+		if err != nil {
+			return err
+		}
+		options := metav1.PatchOptions{FieldManager: FieldManager}
+		if _, err := api.Patch(ctx, name, types.MergePatchType, patch, options, "scale"); err != nil {
+			return err
+		}
+		// With the resourceVersion as precondition, changing the spec makes
+		// exactly the next generation.
+		c.wrote(name, d.Generation+1)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("scaling deployment %q from %d to %d: %w", name, from, to, err)
+	}
+	return nil
+}
+
+// conflictBackoff outlasts a Deployment whose status is being written.
+var conflictBackoff = wait.Backoff{Steps: 10, Duration: 20 * time.Millisecond, Factor: 1.5, Jitter: 0.1, Cap: time.Second}
+
+// Delete implements rollout.Cluster.
+func (c *Cluster) Delete(ctx context.Context, side probe.Version) error {
+	name := c.name(side)
+	if err := c.Typed.AppsV1().Deployments(c.Namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("deleting deployment %q: %w", name, err)
+	}
+	return nil
+}

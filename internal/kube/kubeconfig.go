@@ -1,0 +1,143 @@
+package kube
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// inCluster is the word that asks for the pod's own service account. It is never
+// guessed: an empty secret must not deploy to the runner's own cluster.
+const inCluster = "in-cluster"
+
+// Connection is how to reach one cluster.
+type Connection struct {
+	Config    *rest.Config
+	Namespace string // the context's, or "default"
+	Context   string // empty in a cluster
+	Source    string // in words: which file, or "the kubeconfig input"
+}
+
+// Login says where a kubeconfig is looked for.
+type Login struct {
+	Kubeconfig string // a path, YAML, base64 of YAML, or "in-cluster"; empty looks in the places below
+	Env        string // $KUBECONFIG: paths, separated as in PATH
+	Home       string // for .kube/config
+	Context    string // empty takes the kubeconfig's current one
+}
+
+// Connect finds the kubeconfig and reads it. It does not talk to the cluster.
+func Connect(l Login) (*Connection, error) {
+	if l.Kubeconfig == inCluster {
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("input %q is %q: %w", "kubeconfig", inCluster, err)
+		}
+		return &Connection{Config: config, Namespace: "default", Source: inCluster}, nil
+	}
+	raw, source, err := l.read()
+	if err != nil {
+		return nil, err
+	}
+	if err := check(raw, l.Context, source); err != nil {
+		return nil, err
+	}
+	client := clientcmd.NewNonInteractiveClientConfig(*raw, l.Context, &clientcmd.ConfigOverrides{}, nil)
+	config, err := client.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", source, err)
+	}
+	namespace, _, err := client.Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", source, err)
+	}
+	name := l.Context
+	if name == "" {
+		name = raw.CurrentContext
+	}
+	return &Connection{Config: config, Namespace: namespace, Context: name, Source: source}, nil
+}
+
+// read loads the kubeconfig and says where it came from, never what it says.
+func (l Login) read() (*clientcmdapi.Config, string, error) {
+	if text, ok := inline(l.Kubeconfig); ok {
+		const source = "the kubeconfig input"
+		config, err := clientcmd.Load(text)
+		if err != nil {
+			// The parser's words may quote the text, which holds credentials.
+			return nil, source, fmt.Errorf("input %q is neither a path nor a readable kubeconfig (YAML or base64 of it)", "kubeconfig")
+		}
+		return config, source, nil
+	}
+	paths, source := l.paths()
+	rules := &clientcmd.ClientConfigLoadingRules{Precedence: paths}
+	if len(paths) == 1 {
+		rules = &clientcmd.ClientConfigLoadingRules{ExplicitPath: paths[0]}
+	}
+	config, err := rules.Load()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, source, fmt.Errorf("no kubeconfig at %s: set the input %q to a path, to YAML or base64 text, or to %q",
+			source, "kubeconfig", inCluster)
+	case err != nil:
+		return nil, source, fmt.Errorf("reading %s: %w", source, err)
+	}
+	return config, source, nil
+}
+
+// paths are the files to load, merged as kubectl does.
+func (l Login) paths() ([]string, string) {
+	switch {
+	case l.Kubeconfig != "":
+		return []string{l.Kubeconfig}, l.Kubeconfig
+	case l.Env != "":
+		return filepath.SplitList(l.Env), "$KUBECONFIG (" + l.Env + ")"
+	default:
+		path := filepath.Join(l.Home, ".kube", "config")
+		return []string{path}, path
+	}
+}
+
+// inline is the kubeconfig itself where the value is one, as YAML or base64.
+func inline(value string) ([]byte, bool) {
+	if strings.Contains(value, "apiVersion") || strings.Contains(value, "\n") {
+		return []byte(value), true
+	}
+	decoded, err := base64.StdEncoding.DecodeString(value)
+	if err != nil || !strings.Contains(string(decoded), "apiVersion") {
+		return nil, false
+	}
+	return decoded, true
+}
+
+// check finds what would fail later with a message that helps nobody.
+func check(config *clientcmdapi.Config, name, source string) error {
+	if name == "" {
+		name = config.CurrentContext
+	}
+	if name == "" {
+		return fmt.Errorf("%s has no current-context: set the input %q to one of %s", source, "context", contexts(config))
+	}
+	if config.Contexts[name] == nil {
+		return fmt.Errorf("%s has no context %q: allowed are %s", source, name, contexts(config))
+	}
+	return nil
+}
+
+func contexts(config *clientcmdapi.Config) string {
+	var names []string
+	for name := range config.Contexts {
+		names = append(names, fmt.Sprintf("%q", name))
+	}
+	if len(names) == 0 {
+		return "none, it is empty"
+	}
+	return strings.Join(sorted(names), ", ")
+}

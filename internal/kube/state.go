@@ -1,0 +1,194 @@
+package kube
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// snapshot is what the caches hold at one moment.
+type snapshot struct {
+	service *corev1.Service
+	stable  *appsv1.Deployment // nil if there is none
+	canary  *appsv1.Deployment
+	pods    []*corev1.Pod
+	slices  []*discoveryv1.EndpointSlice
+}
+
+// compute makes the engine's view of a snapshot: a pure function.
+func compute(s snapshot) rollout.State {
+	state := rollout.State{Stable: deployed(s.stable), Canary: deployed(s.canary)}
+	owners := map[string]probe.Version{} // pod name → side
+	count := func(pods *rollout.Pods, d *appsv1.Deployment, side probe.Version) {
+		for _, pod := range owned(d, s.pods) {
+			owners[pod.Name] = side
+			if pod.DeletionTimestamp != nil {
+				pods.Terminating++
+				continue
+			}
+			if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+				continue // its ReplicaSet has replaced it already
+			}
+			pods.Pods++
+			pods.Restarts += restarts(pod)
+			if t, ok := trouble(pod, side); ok {
+				state.Troubles = append(state.Troubles, t)
+			}
+		}
+	}
+	count(&state.Stable, s.stable, probe.Stable)
+	count(&state.Canary, s.canary, probe.Canary)
+	slices.SortFunc(state.Troubles, worstFirst)
+	if s.service != nil {
+		state.Addresses = addresses(s.service)
+		state.Local = s.service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+		serving(&state, s, owners)
+	}
+	return state
+}
+
+// deployed is what a Deployment says of itself.
+func deployed(d *appsv1.Deployment) rollout.Pods {
+	if d == nil {
+		return rollout.Pods{}
+	}
+	return rollout.Pods{
+		Exists:    true,
+		Replicas:  replicas(d),
+		Author:    author(d.ManagedFields),
+		Current:   d.Status.ObservedGeneration >= d.Generation,
+		Available: int(d.Status.AvailableReplicas),
+	}
+}
+
+// replicas is spec.replicas, which defaults to 1.
+func replicas(d *appsv1.Deployment) int {
+	if d.Spec.Replicas == nil {
+		return 1
+	}
+	return int(*d.Spec.Replicas)
+}
+
+// owned are the pods that the Deployment's selector matches.
+func owned(d *appsv1.Deployment, pods []*corev1.Pod) []*corev1.Pod {
+	if d == nil {
+		return nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
+	if err != nil { // the API server validates selectors
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool {
+		return !selector.Matches(labels.Set(p.Labels))
+	})
+}
+
+// serving counts the ready endpoints of both sides in every family of the
+// Service; a side serves with as many pods as its poorest family has.
+func serving(state *rollout.State, s snapshot, owners map[string]probe.Version) {
+	for i, family := range s.service.Spec.IPFamilies {
+		ready := map[string]string{} // pod name → node
+		for _, slice := range s.slices {
+			if string(slice.AddressType) != string(family) {
+				continue
+			}
+			for _, e := range slice.Endpoints {
+				if e.TargetRef != nil && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+					ready[e.TargetRef.Name] = deref(e.NodeName)
+				}
+			}
+		}
+		count := map[probe.Version]int{}
+		var endpoints []rollout.Endpoint
+		for pod, node := range ready {
+			if side, ok := owners[pod]; ok {
+				count[side]++
+				endpoints = append(endpoints, rollout.Endpoint{Side: side, Node: node})
+			}
+		}
+		if i == 0 {
+			state.Stable.Serving, state.Canary.Serving = count[probe.Stable], count[probe.Canary]
+			state.Endpoints = endpoints
+			continue
+		}
+		state.Stable.Serving = min(state.Stable.Serving, count[probe.Stable])
+		state.Canary.Serving = min(state.Canary.Serving, count[probe.Canary])
+	}
+}
+
+// addresses are what the balancer announces: literal addresses, or names.
+func addresses(service *corev1.Service) []string {
+	var found []string
+	for _, ingress := range service.Status.LoadBalancer.Ingress {
+		if address := cmp.Or(ingress.IP, ingress.Hostname); address != "" {
+			found = append(found, address)
+		}
+	}
+	return found
+}
+
+// restarts sums the restarts of a pod's containers.
+func restarts(pod *corev1.Pod) int {
+	sum := 0
+	for _, status := range pod.Status.ContainerStatuses {
+		sum += int(status.RestartCount)
+	}
+	return sum
+}
+
+// author is who set spec.replicas last, as managedFields tell.
+func author(entries []metav1.ManagedFieldsEntry) string {
+	var latest *metav1.ManagedFieldsEntry
+	for i, entry := range entries {
+		if !setsReplicas(entry) || latest != nil && latest.Time != nil && entry.Time != nil && entry.Time.Before(latest.Time) {
+			continue
+		}
+		latest = &entries[i]
+	}
+	if latest == nil {
+		return ""
+	}
+	return fmt.Sprintf("%q", latest.Manager)
+}
+
+func setsReplicas(entry metav1.ManagedFieldsEntry) bool {
+	var fields struct {
+		Spec map[string]json.RawMessage `json:"f:spec"`
+	}
+	if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+		return false
+	}
+	_, ok := fields.Spec["f:replicas"]
+	return ok
+}
+
+// worstFirst orders troubles: fatal ones first, then by pod.
+func worstFirst(a, b rollout.Trouble) int {
+	if a.Fatal != b.Fatal {
+		if a.Fatal {
+			return -1
+		}
+		return 1
+	}
+	if a.Pod < b.Pod {
+		return -1
+	}
+	return 1
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

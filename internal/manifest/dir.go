@@ -1,0 +1,19 @@
+package manifest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Dir is the file system as a command line sees it from a working directory: relative
+// names start there, absolute names and ".." work too, which [os.DirFS] refuses.
+type Dir string
+
+// Open opens a file or directory for reading.
+func (d Dir) Open(name string) (fs.File, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(string(d), name)
+	}
+	return os.Open(name)
+}

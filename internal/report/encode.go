@@ -1,0 +1,157 @@
+package report
+
+import (
+	"slices"
+	"time"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// newReport is the document of a record.
+func newReport(r *rollout.Record, version string) reportDocument {
+	d := reportDocument{
+		SchemaVersion: schemaVersion, Version: version,
+		Outcome: optional(r.Outcome), Reason: optional(r.Reason), Message: r.Message,
+		Namespace: r.Namespace, Service: r.Service, Mode: r.Mode, Release: r.Release,
+		Replicas: r.Replicas, MaxSurge: r.MaxSurge, MaxUnavailable: r.MaxUnavailable, Removal: r.Removal,
+		StartedAt: instant(r.StartedAt), FinishedAt: instant(r.FinishedAt),
+		Stages: each(r.Stages, newStage), NotReached: each(r.NotReached, percent),
+		Stable: newSide(r.Stable), Canary: newSide(r.Canary), Addresses: list(r.Addresses),
+		Tolerance: percent(r.Tolerance), Confidence: percent(r.Confidence), Rate: figure(r.Rate, millionth), Seed: r.Seed,
+		Troubles: each(r.Troubles, newTrouble), Notices: list(r.Notices),
+	}
+	if b := r.Rollback; b != nil {
+		d.Rollback = &rollbackDocument{Seconds: seconds(b.Took), Stable: b.Stable, Canary: b.Canary, Error: optional(b.Err)}
+	}
+	return d
+}
+
+func newSide(s rollout.Side) sideDocument {
+	return sideDocument{Deployment: s.Deployment, Images: list(s.Images), Replicas: s.Replicas, Ready: s.Ready}
+}
+
+func newTrouble(t rollout.Trouble) troubleDocument {
+	return troubleDocument{
+		Pod: t.Pod, Side: t.Side, Reason: t.Reason, Message: t.Message,
+		Since: instant(t.Since), Restarts: t.Restarts, Fatal: t.Fatal,
+	}
+}
+
+func newPlannedStage(s rollout.PlannedStage) plannedStage {
+	return plannedStage{
+		Target: percent(s.Target), Stable: s.Stable, Canary: s.Canary,
+		Planned: percent(s.Planned), Error: percent(s.Error),
+	}
+}
+
+func newStage(s rollout.StageRecord) stageDocument {
+	sample := newSample(s.Measurement)
+	d := stageDocument{
+		Name: s.Name, plannedStage: newPlannedStage(s.PlannedStage),
+		Port: optional(s.Port), Samples: sample.Samples, StableFlows: sample.Stable, CanaryFlows: sample.Canary, figures: sample.figures,
+		Band: band(s.Measurement), Detail: s.Detail, MoveSeconds: seconds(s.Move), SamplingSeconds: seconds(s.Sampling),
+		Ports: each(portsOf(s), newPort), Gates: newGates(s),
+	}
+	d.Verdict, d.Reason = optional(s.Verdict), optional(s.Reason)
+	if s.Propagation != nil {
+		d.PropagationSeconds = figure(s.Propagation.Seconds(), thousandth)
+	}
+	return d
+}
+
+// portsOf are the ports of a stage, also where only one was recorded.
+func portsOf(s rollout.StageRecord) []rollout.Measurement {
+	if len(s.Ports) == 0 && s.Port != "" {
+		return []rollout.Measurement{s.Measurement}
+	}
+	return s.Ports
+}
+
+// newGates are the judgements of a stage: one a port, and the stage's own where
+// none of them made it.
+func newGates(s rollout.StageRecord) []gateDocument {
+	gates := []gateDocument{}
+	made := s.Verdict == ""
+	for _, m := range portsOf(s) {
+		if m.Verdict == "" {
+			continue
+		}
+		gates = append(gates, gateDocument{Name: gateOf(m.Reason), Port: optional(m.Port), Verdict: m.Verdict, Reason: m.Reason})
+		made = made || m.Verdict == s.Verdict && m.Reason == s.Reason
+	}
+	if !made {
+		gates = append(gates, gateDocument{Name: gateOf(s.Reason), Verdict: s.Verdict, Reason: s.Reason})
+	}
+	return gates
+}
+
+// shareReasons are the codes of the gate that compares the split.
+var shareReasons = []rollout.Reason{
+	rollout.ReasonPass, rollout.ReasonFailShare, rollout.ReasonInconclusive, rollout.ReasonInvalidSticky,
+	rollout.ReasonInvalidClassifier, rollout.ReasonInvalidOverload, rollout.ReasonInvalidLocal,
+}
+
+// gateOf names the gate that gives a reason.
+func gateOf(reason rollout.Reason) string {
+	switch {
+	case slices.Contains(shareReasons, reason):
+		return "share"
+	case reason == rollout.ReasonFailErrors:
+		return "errors"
+	case reason == rollout.ReasonFailRestarts:
+		return "restarts"
+	}
+	return "pods"
+}
+
+func newPort(m rollout.Measurement) portDocument {
+	return portDocument{
+		Port: m.Port, sampleFigures: newSample(m), Band: band(m),
+		Addresses: each(m.Addresses, func(a rollout.AddressCount) addressDocument { return addressDocument(a) }),
+		Pods:      each(m.Pods, func(p rollout.PodCount) podDocument { return podDocument(p) }),
+	}
+}
+
+// band is nil without an expectation.
+func band(m rollout.Measurement) *[2]float64 {
+	if m.Expected == nil {
+		return nil
+	}
+	return interval(m.Band)
+}
+
+func newSample(m rollout.Measurement) sampleFigures {
+	d := sampleFigures{Samples: m.Samples, Stable: m.Stable, Canary: m.Canary, figures: figures{
+		Unknown: m.Unknown, NotSent: m.NotSent,
+		Errors: errorFigures{
+			Refused: m.Errors[probe.Refused], Reset: m.Errors[probe.Reset], Timeout: m.Errors[probe.Timeout],
+			Protocol: m.Errors[probe.Faulty], Local: m.Errors[probe.Local],
+		},
+		Verdict: optional(m.Verdict), Reason: optional(m.Reason),
+		Latency: latencyFigures{Stable: newQuantiles(m, probe.Stable), Canary: newQuantiles(m, probe.Canary)},
+		Rate:    figure(m.Rate, millionth), Seed: m.Seed,
+	}}
+	if m.Observed != nil {
+		d.Observed, d.Interval, d.Wilson = percent(*m.Observed), interval(m.Interval), interval(m.Wilson)
+	}
+	if m.Expected != nil {
+		d.Expected = percent(*m.Expected)
+	}
+	return d
+}
+
+// newQuantiles is nil for a version that never answered.
+func newQuantiles(m rollout.Measurement, version probe.Version) *quantiles {
+	l, ok := m.Latency[version]
+	if !ok || l == (rollout.Latency{}) {
+		return nil
+	}
+	return &quantiles{P50: milliseconds(l.P50), P95: milliseconds(l.P95), P99: milliseconds(l.P99)}
+}
+
+func newLatency(q *quantiles) rollout.Latency {
+	return rollout.Latency{
+		P50: duration(q.P50, time.Millisecond), P95: duration(q.P95, time.Millisecond), P99: duration(q.P99, time.Millisecond),
+	}
+}

@@ -1,0 +1,119 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// headline is the outcome in one line.
+func (p page) headline() string {
+	service, old, canary := codeUpTo(p.Namespace+"/"+p.Service, 120), image(p.Stable), image(p.Canary)
+	at := ""
+	if stage := p.last(); stage != nil {
+		at = " at " + stageName(*stage)
+	}
+	switch p.Outcome {
+	case rollout.Promoted:
+		return fmt.Sprintf("### ✅ Promoted: %s → %s", service, canary)
+	case rollout.Held:
+		return fmt.Sprintf("### ⏸️ Held%s: %s serves %s beside %s", at, service, canary, old)
+	case rollout.RolledBack:
+		return fmt.Sprintf("### ❌ Rolled back%s: %s stays on %s", at, service, old)
+	case rollout.RollbackFailed:
+		return fmt.Sprintf("### 🆘 Rollback failed%s: %s needs a person", at, service)
+	case rollout.Aborted:
+		return fmt.Sprintf("### ⛔ Aborted%s: %s stays on %s", at, service, old)
+	case rollout.Refused:
+		return fmt.Sprintf("### ⛔ Refused: %s was not changed", service)
+	case rollout.Interrupted:
+		return fmt.Sprintf("### ⏹️ Interrupted%s: %s is as the run left it", at, service)
+	case rollout.NothingToDo:
+		return fmt.Sprintf("### ✅ Nothing to do: %s runs %s already", service, canary)
+	}
+	if p.Outcome != "" {
+		return fmt.Sprintf("### ℹ️ %s%s: %s", prose(string(p.Outcome)), at, service)
+	}
+	if at == "" {
+		return fmt.Sprintf("### ⏳ Starting: %s → %s", service, canary)
+	}
+	return fmt.Sprintf("### ⏳ Running%s: %s → %s", at, service, canary)
+}
+
+// image names a side in the headline: by its image if it has one, by its
+// Deployment otherwise. Long ones lose their registry and most of the digest,
+// which the footer has.
+func image(s rollout.Side) string {
+	const room = 48
+	if len(s.Images) != 1 {
+		return codeUpTo(s.Deployment, room)
+	}
+	name, digest, _ := strings.Cut(s.Images[0], "@sha256:")
+	if slash := strings.LastIndex(name, "/"); slash >= 0 && len(name) > room {
+		name = "…" + name[slash:]
+	}
+	if digest != "" {
+		name += "@" + shorten(digest, 12)
+	}
+	return codeUpTo(name, room)
+}
+
+// last is the stage that the outcome is about: the one that did not pass, or the
+// newest. nil before the first.
+func (p page) last() *rollout.StageRecord {
+	if len(p.Stages) == 0 {
+		return nil
+	}
+	return &p.Stages[len(p.Stages)-1]
+}
+
+// facts is one sentence of what was measured, and nothing that was not.
+func (p page) facts() string {
+	var flows, lost int
+	for _, stage := range p.Stages {
+		for _, m := range portsOf(stage) {
+			flows += m.Samples
+			lost += failed(m)
+		}
+	}
+	var sentences []string
+	if p.allPassed() {
+		sentences = append(sentences, "Every stage showed the split its pods should give.")
+	}
+	if flows > 0 {
+		sentences = append(sentences, fmt.Sprintf("**%s** new flows sampled, **%s** lost.", count(flows), count(lost)))
+	}
+	if took := p.FinishedAt.Sub(p.StartedAt); !p.StartedAt.IsZero() && took > 0 {
+		sentences = append(sentences, "The run took "+timing(took)+".")
+	} else if p.FinishedAt.IsZero() && !p.StartedAt.IsZero() {
+		sentences = append(sentences, "The run began at "+p.StartedAt.Format("15:04:05")+" UTC.")
+	}
+	if p.Stable.Replicas+p.Canary.Replicas > 0 && p.Outcome != rollout.Refused {
+		sentences = append(sentences, fmt.Sprintf("Now %d stable + %d canary pods.", p.Stable.Replicas, p.Canary.Replicas))
+	}
+	return strings.Join(sentences, " ")
+}
+
+// allPassed reports whether the split was expected and found at every stage of
+// a run that went as it should.
+func (p page) allPassed() bool {
+	for _, stage := range p.Stages {
+		if stage.Verdict != rollout.Pass || stage.Expected == nil || stage.Observed == nil {
+			return false
+		}
+	}
+	return len(p.Stages) > 0 && (p.Outcome == rollout.Promoted || p.Outcome == rollout.Held)
+}
+
+// failed counts the flows that the service failed.
+func failed(m rollout.Measurement) int {
+	sum := 0
+	for class, n := range m.Errors {
+		if class != probe.Local {
+			sum += n
+		}
+	}
+	return sum
+}

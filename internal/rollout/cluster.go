@@ -1,0 +1,119 @@
+package rollout
+
+import (
+	"context"
+
+	"github.com/org/l4-canary/internal/probe"
+)
+
+// Part is something of the manifests that the engine asks to have applied.
+type Part string
+
+// The parts, in the order in which a first rollout applies them. Deployments
+// are created without pods: counts move only through Scale.
+const (
+	Surroundings     Part = "surroundings" // the Service and everything but the two Deployments
+	StableDeployment Part = "stable"
+	CanaryDeployment Part = "canary"
+)
+
+// Cluster is the engine's hand on one Service and the two Deployments behind
+// it. Errors of every method are the API server's, wrapped with what was tried.
+type Cluster interface {
+	// Apply creates the part, or updates it without changing pod counts.
+	Apply(ctx context.Context, part Part) error
+
+	// Scale sets the replicas of one side, Stable or Canary, from what they
+	// were to what they shall be. It fails with a *DriftError, and changes
+	// nothing, if they are no longer what they were.
+	Scale(ctx context.Context, side probe.Version, from, to int) error
+
+	// Next returns the latest state that is newer than the revision, waiting
+	// for it if need be; revision 0 asks for the present one. It never returns
+	// a state from before the last successful Apply or Scale.
+	Next(ctx context.Context, after uint64) (State, error)
+
+	// Delete removes one side's Deployment and waits for nothing.
+	Delete(ctx context.Context, side probe.Version) error
+}
+
+// State is what the cluster says of the rollout at one moment.
+type State struct {
+	Revision  uint64 // grows with every change, from 1
+	Stable    Pods
+	Canary    Pods
+	Addresses []string   // the balancer's, literal or names, empty while it has none
+	Endpoints []Endpoint // ready ones, of both sides
+	Local     bool       // externalTrafficPolicy: Local
+	Troubles  []Trouble  // of pods that do not serve
+}
+
+// Pods are the pods of one side.
+type Pods struct {
+	Exists      bool   // the Deployment is there
+	Replicas    int    // spec.replicas
+	Author      string // who set them last, from managedFields
+	Current     bool   // status has caught up with the spec
+	Pods        int    // non-terminating
+	Terminating int
+	Available   int // ready, including readiness gates, for minReadySeconds
+	Serving     int // ready in every EndpointSlice family of the Service
+	Restarts    int // of the containers of non-terminating pods, summed
+}
+
+// at reports whether exactly n pods exist, are available and serve.
+func (p Pods) at(n int) bool {
+	return p.settled(n) && p.Available == n && p.Serving == n
+}
+
+// settled reports whether exactly n pods exist, whatever they do.
+func (p Pods) settled(n int) bool {
+	return p.Replicas == n && p.Pods == n && (p.Current || !p.Exists && n == 0)
+}
+
+// Endpoint is one ready endpoint of the Service.
+type Endpoint struct {
+	Side probe.Version // Stable or Canary
+	Node string
+}
+
+// side picks the pods of one side.
+func (s State) side(side probe.Version) Pods {
+	if side == probe.Canary {
+		return s.Canary
+	}
+	return s.Stable
+}
+
+// ExpectedWeight is w*: the share of new flows that the canary should get from
+// the ready endpoints.
+//
+// Under policy Cluster every endpoint is equally likely: new/(old+new). Under
+// Local the balancer picks a node first, uniformly among those with an
+// endpoint, so the weight is the mean over nodes. Example: node A with 3+1
+// pods, B with 1+0 and C with 1+1 give (1/4 + 0 + 1/2)/3 = 25 %, though 2 of 7
+// pods are canaries. Without endpoints it is 0.
+func (s State) ExpectedWeight() Percent {
+	type count struct{ canary, all int }
+	nodes := map[string]count{}
+	for _, e := range s.Endpoints {
+		node := ""
+		if s.Local {
+			node = e.Node
+		}
+		c := nodes[node]
+		c.all++
+		if e.Side == probe.Canary {
+			c.canary++
+		}
+		nodes[node] = c
+	}
+	var sum float64
+	for _, c := range nodes {
+		sum += float64(c.canary) / float64(c.all)
+	}
+	if len(nodes) == 0 {
+		return 0
+	}
+	return Percent(100 * sum / float64(len(nodes)))
+}

@@ -1,0 +1,241 @@
+package rollout_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// readyAfter is how long a pod of the fake cluster takes to serve.
+const readyAfter = 3 * time.Second
+
+// cluster is a Kubernetes in memory for tests in a synctest bubble: pods serve
+// readyAfter they were asked for, and leave at once. It keeps a log of the pods.
+type cluster struct {
+	mu      sync.Mutex
+	state   rollout.State
+	changed chan struct{}
+	calls   []string
+	pods    []string // "stable+canary ready/stable+canary" after every change
+
+	onScale func(c *cluster, side probe.Version, to int) error // before the write
+	ready   func(side probe.Version, pod int) bool             // whether the pod ever serves; nil: it does
+}
+
+func newCluster(stable, canary int) *cluster {
+	c := &cluster{changed: make(chan struct{})}
+	c.state = rollout.State{
+		Revision: 1, Stable: pods(stable), Canary: pods(canary),
+		Addresses: []string{"192.0.2.7"},
+	}
+	c.state.Stable.Exists = true
+	c.endpoints()
+	return c
+}
+
+func pods(n int) rollout.Pods {
+	return rollout.Pods{Replicas: n, Pods: n, Available: n, Serving: n, Current: true, Exists: n > 0}
+}
+
+func (c *cluster) Apply(_ context.Context, part rollout.Part) error {
+	c.change(func(s *rollout.State) {
+		c.calls = append(c.calls, "apply "+string(part))
+		switch part {
+		case rollout.StableDeployment:
+			s.Stable.Exists, s.Stable.Current = true, true
+		case rollout.CanaryDeployment:
+			s.Canary.Exists, s.Canary.Current = true, true
+		case rollout.Surroundings:
+		}
+	})
+	return nil
+}
+
+func (c *cluster) Scale(_ context.Context, side probe.Version, from, to int) error {
+	if c.onScale != nil {
+		if err := c.onScale(c, side, to); err != nil {
+			return err
+		}
+	}
+	var err error
+	c.change(func(s *rollout.State) {
+		p := pick(s, side)
+		if p.Replicas != from {
+			err = &rollout.DriftError{Deployment: string(side), Want: from, Have: p.Replicas, Author: `"kubectl"`}
+			return
+		}
+		c.calls = append(c.calls, fmt.Sprintf("scale %s %d", side, to))
+		added := to - p.Pods
+		p.Replicas, p.Pods = to, to
+		p.Available, p.Serving = min(p.Available, to), min(p.Serving, to)
+		if added > 0 {
+			time.AfterFunc(readyAfter, func() { c.becomeReady(side) })
+		}
+	})
+	return err
+}
+
+// becomeReady lets the pods of one side serve, as far as they ever do.
+func (c *cluster) becomeReady(side probe.Version) {
+	c.change(func(s *rollout.State) {
+		p := pick(s, side)
+		for p.Serving < p.Pods && (c.ready == nil || c.ready(side, p.Serving)) {
+			p.Serving++
+			p.Available++
+		}
+	})
+}
+
+func (c *cluster) Delete(_ context.Context, side probe.Version) error {
+	c.change(func(s *rollout.State) {
+		c.calls = append(c.calls, "delete "+string(side))
+		*pick(s, side) = rollout.Pods{}
+	})
+	return nil
+}
+
+func (c *cluster) Next(ctx context.Context, after uint64) (rollout.State, error) {
+	for {
+		c.mu.Lock()
+		state, changed := c.state, c.changed
+		c.mu.Unlock()
+		if state.Revision > after {
+			return state, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return rollout.State{}, ctx.Err()
+		}
+	}
+}
+
+// change edits the state, logs the pods and wakes whoever watches.
+func (c *cluster) change(edit func(*rollout.State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	edit(&c.state)
+	c.state.Revision++
+	c.endpoints()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *cluster) endpoints() {
+	c.state.Endpoints = nil
+	for range c.state.Stable.Serving {
+		c.state.Endpoints = append(c.state.Endpoints, rollout.Endpoint{Side: probe.Stable, Node: "a"})
+	}
+	for range c.state.Canary.Serving {
+		c.state.Endpoints = append(c.state.Endpoints, rollout.Endpoint{Side: probe.Canary, Node: "b"})
+	}
+	line := fmt.Sprintf("%d+%d serving %d+%d", c.state.Stable.Pods, c.state.Canary.Pods, c.state.Stable.Serving, c.state.Canary.Serving)
+	if n := len(c.pods); n == 0 || c.pods[n-1] != line {
+		c.pods = append(c.pods, line)
+	}
+}
+
+// share is what the balancer would send to the canary now.
+func (c *cluster) share() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.ExpectedWeight().Fraction()
+}
+
+func pick(s *rollout.State, side probe.Version) *rollout.Pods {
+	if side == probe.Canary {
+		return &s.Canary
+	}
+	return &s.Stable
+}
+
+// balancer is the prober: it answers by the cluster's share, a flow every 20 ms.
+type balancer struct {
+	cluster *cluster
+	answer  func(share float64, random *rand.Rand) probe.Flow // nil: by the share
+}
+
+func (b *balancer) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flows, error) {
+	return &stream{balancer: b, random: rand.New(rand.NewPCG(seed, 0))}, nil
+}
+
+type stream struct {
+	balancer *balancer
+	random   *rand.Rand
+	sent     int
+}
+
+func (s *stream) Stats() probe.Stats { return probe.Stats{Sent: s.sent, Rate: 50} }
+
+func (s *stream) Flows(ctx context.Context) iter.Seq[probe.Flow] {
+	return func(yield func(probe.Flow) bool) {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for ; ; s.sent++ {
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+			flow := byShare(s.balancer.cluster.share(), s.random)
+			if s.balancer.answer != nil {
+				flow = s.balancer.answer(s.balancer.cluster.share(), s.random)
+			}
+			flow.Index = s.sent
+			if !yield(flow) {
+				return
+			}
+		}
+	}
+}
+
+func byShare(share float64, random *rand.Rand) probe.Flow {
+	version := probe.Stable
+	if random.Float64() < share {
+		version = probe.Canary
+	}
+	return probe.Flow{Class: probe.Answered, Version: version, Address: netip.MustParseAddr("192.0.2.7"), FirstByte: time.Millisecond}
+}
+
+// journal remembers what it was told.
+type journal struct {
+	stages   []string
+	troubled []rollout.Trouble
+	saves    int
+}
+
+func (j *journal) Stage(name string)    { j.stages = append(j.stages, name) }
+func (j *journal) Save(*rollout.Record) { j.saves++ }
+func (j *journal) Progress(string)      {}
+func (j *journal) Troubled(_ context.Context, pods []rollout.Trouble) {
+	j.troubled = append(j.troubled, pods...)
+}
+
+// newRollout is R=10 S=3 with the steps of the contract's example.
+func newRollout(t *testing.T, c *cluster) (*rollout.Rollout, *balancer, *journal) {
+	t.Helper()
+	b, j := &balancer{cluster: c}, &journal{}
+	return &rollout.Rollout{
+		Options: rollout.Options{
+			Plan:  rollout.PlanOptions{Replicas: 10, MaxSurge: 3, Steps: []rollout.Percent{10, 25, 50, 100}, MaxWeightError: 5},
+			Ports: []probe.Port{{Number: 80, Protocol: probe.TCP}}, Tolerance: 5, Confidence: 95, Rate: 50, Seed: 1,
+			Settle: 5 * time.Second, Propagation: time.Minute, Drain: 30 * time.Second,
+			StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
+		},
+		Cluster: c, Prober: b, Journal: j, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Record: &rollout.Record{
+			Namespace: "game", Service: "lobby", Mode: "pair",
+			Stable: rollout.Side{Deployment: "lobby-blue"}, Canary: rollout.Side{Deployment: "lobby-green"},
+		},
+	}, b, j
+}

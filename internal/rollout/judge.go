@@ -1,0 +1,219 @@
+package rollout
+
+import (
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/stats"
+)
+
+// JudgeOptions say what a sampling is judged by.
+type JudgeOptions struct {
+	Ports        []probe.Port // those of the flows, in the order of Flow.Port
+	Expected     *Percent     // w*; nil: measure only, there is no verdict
+	Tolerance    Percent      // half the width of the allowed band, before clipping
+	Confidence   Percent
+	MaxProbes    int       // of one port; 0: four times the planned size
+	MaxErrorRate *Percent  // of all flows of a port; nil: 5 % at the baseline, later half
+	Baseline     *Baseline // what failed before the rollout; nil: this is the baseline, or there was none
+	Seed         uint64    // of the schedule, for the record
+	NoEarlyStop  bool      // look once, at Expire
+}
+
+// Baseline is how many flows failed on each port before the rollout.
+type Baseline struct{ Ports []Failures }
+
+// Failures are flows and how many of them the service failed.
+type Failures struct{ Failed, Flows int }
+
+// Judge turns flows into one verdict. It has no clock and no randomness: the
+// same flows in the same order give the same verdict.
+//
+// Each port has a test of its own and the worst one decides: fail, invalid,
+// inconclusive, pass. Pass takes every port.
+type Judge struct {
+	options  JudgeOptions
+	ports    []*portJudge
+	stats    probe.Stats
+	restarts int
+	decided  int // how many ports have been, over the judge's life
+}
+
+// NewJudge begins a window.
+func NewJudge(o JudgeOptions) *Judge {
+	j := &Judge{options: o}
+	for i, port := range o.Ports {
+		j.ports = append(j.ports, newPortJudge(o, port, i))
+	}
+	return j
+}
+
+// Add counts a flow, looks, and reports whether there is nothing left to wait
+// for. Flows have to come in scheduled order.
+func (j *Judge) Add(f probe.Flow) (done bool) {
+	p := j.ports[f.Port]
+	p.tally.add(f)
+	p.gates.add(f)
+	if !j.options.NoEarlyStop {
+		j.look(p, f.Failed(), false)
+	}
+	return j.done()
+}
+
+// look lets a port decide and remembers the order of decisions.
+func (j *Judge) look(p *portJudge, failed, final bool) {
+	before := p.verdict
+	p.look(failed, final)
+	if p.verdict != before {
+		j.decided++
+		p.order = j.decided
+	}
+}
+
+// done reports whether no further flow can change the verdict for the better.
+func (j *Judge) done() bool {
+	if j.options.Expected == nil {
+		return j.measured()
+	}
+	_, decided := j.worst()
+	return decided
+}
+
+// measured reports whether every port has the flows that were asked for.
+func (j *Judge) measured() bool {
+	for _, p := range j.ports {
+		if p.tally.samples() < p.budget {
+			return false
+		}
+	}
+	return !j.options.NoEarlyStop
+}
+
+// Expire says that no more flows will come. What is still open is decided from
+// what was seen, and if that is not enough it is inconclusive.
+func (j *Judge) Expire() {
+	if j.options.Expected == nil {
+		return
+	}
+	for _, p := range j.ports {
+		j.look(p, true, true)
+	}
+}
+
+// Restart begins a new window: what was seen is dropped, except for the failures
+// and how many flows they are of, since the error gates hold from the first flow
+// on. Each of the first three restarts halves the error that the share test may
+// make, so that looking again does not raise it (statistics of [stats.ShareTest]).
+func (j *Judge) Restart() {
+	const mostHalvings = 3
+	j.restarts++
+	for _, p := range j.ports {
+		p.restart(min(j.restarts, mostHalvings))
+	}
+}
+
+// Note takes what the sampler knows of itself.
+func (j *Judge) Note(s probe.Stats) { j.stats = s }
+
+// severity orders verdicts; an open port is worse than one that passed, because
+// it may still fail, and better than any that cannot pass any more.
+var severity = map[Verdict]int{Pass: 0, "": 1, Inconclusive: 2, Invalid: 3, Fail: 4}
+
+// worst is the port that decides, and whether it has. An inconclusive port does
+// not decide while another is open: that one may still fail.
+func (j *Judge) worst() (worst *portJudge, decided bool) {
+	var open *portJudge
+	for _, p := range j.ports {
+		if open == nil && p.verdict == "" {
+			open = p
+		}
+		if worst == nil || worse(p, worst) {
+			worst = p
+		}
+	}
+	if open != nil && (worst.verdict == "" || worst.verdict == Inconclusive) {
+		return open, false
+	}
+	return worst, true
+}
+
+// worse orders ports; among those that passed the last one decides.
+func worse(a, b *portJudge) bool {
+	if a.verdict == Pass && b.verdict == Pass {
+		return a.order > b.order
+	}
+	return severity[a.verdict] > severity[b.verdict]
+}
+
+// Verdict is the verdict so far, empty while it is open or without an
+// expectation; its reason; one sentence with the figures; and the port they are
+// of: the one that decided, or the first that is open.
+func (j *Judge) Verdict() (verdict Verdict, reason Reason, detail string, port int) {
+	p, decided := j.worst()
+	if !decided {
+		return "", "", p.figures(), p.index
+	}
+	return p.verdict, p.reason, p.detail, p.index
+}
+
+// Measurements are the figures, one a port.
+func (j *Judge) Measurements() []Measurement {
+	var all []Measurement
+	started := 0
+	for _, p := range j.ports {
+		started += p.gates.started
+	}
+	for _, p := range j.ports {
+		m := p.measurement()
+		m.Seed = j.options.Seed
+		if started > 0 {
+			m.Rate = j.stats.Rate * float64(p.gates.started) / float64(started)
+		}
+		if len(j.ports) == 1 { // also what was left out after the last flow
+			m.NotSent = max(m.NotSent, j.stats.NotSent)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// Between reports whether what kept the ports from passing looks like a balancer
+// that has not caught up: nothing but the share is wrong, and its interval meets
+// the range from the previous stage's share to this one's.
+func (j *Judge) Between(previous Percent) bool {
+	if j.options.Expected == nil || previous == *j.options.Expected {
+		return false
+	}
+	between := false
+	for _, p := range j.ports {
+		if p.verdict == Pass || p.verdict == "" {
+			continue
+		}
+		if !p.between(previous) {
+			return false
+		}
+		between = true
+	}
+	return between
+}
+
+// AsBaseline is what later stages compare their failures with.
+func (j *Judge) AsBaseline() *Baseline {
+	b := &Baseline{}
+	for _, p := range j.ports {
+		b.Ports = append(b.Ports, Failures{Failed: p.gates.failed, Flows: p.gates.flows})
+	}
+	return b
+}
+
+// shareTest is the test of one port.
+func (o JudgeOptions) shareTest() stats.ShareTest {
+	expected := Percent(50) // only tunes the interval when there is no expectation
+	if o.Expected != nil {
+		expected = *o.Expected
+	}
+	return stats.NewShareTest(expected.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes)
+}
+
+// atBaseline reports whether this is the sampling before the rollout.
+func (o JudgeOptions) atBaseline() bool {
+	return o.Expected != nil && *o.Expected == 0 && o.Baseline == nil
+}

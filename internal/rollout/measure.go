@@ -1,0 +1,179 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/stats"
+)
+
+// Sample feeds flows to the judge until it has decided, the flows end or ctx is
+// done, and has it conclude from what it saw. The error is that of ctx; then the
+// judge has not concluded.
+func Sample(ctx context.Context, flows iter.Seq[probe.Flow], judge *Judge) error {
+	for flow := range flows {
+		if judge.Add(flow) {
+			return nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	judge.Expire()
+	return nil
+}
+
+// tally counts the flows of one port in one window.
+type tally struct {
+	stable, canary, unknown int
+	errors                  map[probe.Class]int
+	notSent                 int
+	addresses               map[netip.Addr]*AddressCount
+	heard                   map[netip.Addr]*sides
+	pods                    map[pod]int
+	latency                 map[probe.Version][]time.Duration
+}
+
+// sides is how often each version was heard, in answers and in failures that
+// tell who failed.
+type sides struct{ stable, canary int }
+
+type pod struct {
+	name    string
+	version probe.Version
+}
+
+// Pod names are cut out of foreign answers: a pattern that catches a time-stamp
+// must not fill the memory.
+const (
+	maxPods    = 1000
+	maxPodName = 253 // of a name in Kubernetes
+)
+
+func newTally() *tally {
+	return &tally{
+		errors:    map[probe.Class]int{},
+		addresses: map[netip.Addr]*AddressCount{},
+		heard:     map[netip.Addr]*sides{},
+		pods:      map[pod]int{},
+		latency:   map[probe.Version][]time.Duration{},
+	}
+}
+
+// add counts a flow.
+func (t *tally) add(f probe.Flow) {
+	t.notSent += f.Skipped
+	if f.Class == probe.Local {
+		t.errors[probe.Local]++
+		return
+	}
+	address := t.addresses[f.Address]
+	if address == nil {
+		address = &AddressCount{Address: f.Address.String()}
+		t.addresses[f.Address], t.heard[f.Address] = address, &sides{}
+	}
+	t.heard[f.Address].add(f.Version)
+	if f.Failed() {
+		t.errors[f.Class]++
+		address.Failed++
+		return
+	}
+	switch f.Version {
+	case probe.Stable:
+		t.stable++
+		address.Stable++
+	case probe.Canary:
+		t.canary++
+		address.Canary++
+	case probe.Unknown, probe.None:
+		t.unknown++
+		address.Unknown++
+		return
+	}
+	t.latency[f.Version] = append(t.latency[f.Version], f.FirstByte)
+	t.addPod(f)
+}
+
+func (s *sides) add(v probe.Version) {
+	switch v {
+	case probe.Stable:
+		s.stable++
+	case probe.Canary:
+		s.canary++
+	case probe.Unknown, probe.None:
+	}
+}
+
+func (t *tally) addPod(f probe.Flow) {
+	key := pod{f.Pod, f.Version}
+	if _, known := t.pods[key]; f.Pod == "" || len(f.Pod) > maxPodName || !known && len(t.pods) == maxPods {
+		return
+	}
+	t.pods[key]++
+}
+
+// attributed is how many answers have a version.
+func (t *tally) attributed() int { return t.stable + t.canary }
+
+// answered is how many flows got an answer.
+func (t *tally) answered() int { return t.stable + t.canary + t.unknown }
+
+// samples are the flows that tell something of the service.
+func (t *tally) samples() int { return t.answered() + t.failed() }
+
+// failed is how many of them the service failed.
+func (t *tally) failed() int {
+	n := -t.errors[probe.Local]
+	for _, count := range t.errors {
+		n += count
+	}
+	return n
+}
+
+// measurement is the tally in the form of the record; what depends on an
+// expectation is left to the judge.
+func (t *tally) measurement(port probe.Port) Measurement {
+	m := Measurement{
+		Port: port.String(), Samples: t.samples(),
+		Stable: t.stable, Canary: t.canary, Unknown: t.unknown, NotSent: t.notSent,
+		Errors:  map[probe.Class]int{},
+		Wilson:  stats.Wilson(t.canary, t.attributed(), 0.95),
+		Latency: map[probe.Version]Latency{},
+	}
+	for _, class := range []probe.Class{probe.Refused, probe.Reset, probe.Timeout, probe.Faulty, probe.Local} {
+		m.Errors[class] = t.errors[class]
+	}
+	if n := t.attributed(); n > 0 {
+		observed := Percent(100 * float64(t.canary) / float64(n))
+		m.Observed = &observed
+	}
+	for version, times := range t.latency {
+		m.Latency[version] = latency(times)
+	}
+	for _, address := range slices.SortedFunc(maps.Keys(t.addresses), netip.Addr.Compare) {
+		m.Addresses = append(m.Addresses, *t.addresses[address])
+	}
+	for p, flows := range t.pods {
+		m.Pods = append(m.Pods, PodCount{Pod: p.name, Version: p.version, Flows: flows})
+	}
+	slices.SortFunc(m.Pods, func(a, b PodCount) int {
+		return cmp.Or(cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Version, b.Version))
+	})
+	return m
+}
+
+// latency are the quantiles by nearest rank: values that were really observed.
+func latency(times []time.Duration) Latency {
+	sorted := slices.Sorted(slices.Values(times))
+	at := func(q float64) time.Duration {
+		return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
+	}
+	return Latency{P50: at(0.50), P95: at(0.95), P99: at(0.99)}
+}

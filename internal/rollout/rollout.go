@@ -1,0 +1,122 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/org/l4-canary/internal/probe"
+)
+
+// Options say what to roll out, within which bounds, and how to judge it.
+type Options struct {
+	Plan   PlanOptions
+	Pauses map[Percent]time.Duration // after the stage of that target passed
+
+	Ports       []probe.Port // of the Service, all gated
+	Address     string       // probed instead of the balancer's own, if not empty
+	Tolerance   Percent
+	Confidence  Percent
+	MaxProbes   int // of one port in one stage; 0 is four times the planned size
+	MaxErrors   *Percent
+	Rate        float64 // flows a second over all ports
+	Seed        uint64
+	Settle      time.Duration // after endpoints match, before sampling
+	Propagation time.Duration // how long the balancer may lag behind the endpoints
+	Drain       time.Duration // for pods that were removed
+
+	StageTimeout time.Duration // sampling of one stage, from the end of propagation
+	MoveTimeout  time.Duration // a move without any progress
+	Timeout      time.Duration // the whole run
+
+	DeleteOld bool // finish: delete
+}
+
+// Prober makes the flows of one stage.
+type Prober interface {
+	// Sampler prepares flows to every port of the addresses, after resolving
+	// those that are names. It fails if no flow could ever be sent.
+	Sampler(ctx context.Context, addresses []string, seed uint64) (Flows, error)
+}
+
+// Flows are samples in the order in which they were scheduled.
+type Flows interface {
+	Flows(ctx context.Context) iter.Seq[probe.Flow]
+	Stats() probe.Stats
+}
+
+// Journal is told as the run goes on, so that log, summary and report files
+// show what happened even if the run is killed.
+type Journal interface {
+	Stage(name string)                            // a stage begins
+	Save(record *Record)                          // the record has changed; it must not be kept
+	Progress(line string)                         // a stage is still sampling
+	Troubled(ctx context.Context, pods []Trouble) // before a rollback removes them
+}
+
+// Rollout moves the flows of one Service from stable to canary. Every field is
+// required.
+type Rollout struct {
+	Options
+
+	Cluster Cluster
+	Prober  Prober
+	Journal Journal
+	Log     *slog.Logger
+	Record  *Record // with what is known before the run: names, images, notices
+}
+
+// rollbackTimeout is what a rollback may take, whatever is left of Timeout.
+const rollbackTimeout = 10 * time.Minute
+
+// run is a Rollout under way.
+type run struct {
+	*Rollout
+	plan       Plan
+	now        counts  // what the engine last wrote, or found
+	original   counts  // what a rollback brings back
+	touched    bool    // something was scaled or applied
+	introduced bool    // the canary was: a rollback has something to restore
+	weight     Percent // expected at the stage before
+	windows    uint64  // sampled so far: each has a schedule of its own
+	baseline   *Baseline
+}
+
+// Run carries the whole rollout out and leaves what happened in the Record,
+// also when it fails. An error means that the tool could not do its work; a
+// canary that was turned down is an Outcome, not an error. When ctx is
+// cancelled the run stops where it is, which is safe for traffic.
+func (r *Rollout) Run(ctx context.Context) error {
+	run := &run{Rollout: r, plan: NewPlan(r.Plan)}
+	run.begin()
+	limited, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
+	defer cancel()
+	err := run.steps(limited)
+	if limited.Err() != nil && errors.Is(context.Cause(limited), errTimeout) {
+		err = &Setback{Reason: ReasonDeadline, Message: "the run took longer than timeout (" + r.Timeout.String() + ")"}
+	}
+	return run.conclude(ctx, err)
+}
+
+// steps are the rollout itself.
+func (r *run) steps(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if err := r.sampleBaseline(ctx); err != nil {
+		return err
+	}
+	if err := r.introduce(ctx); err != nil {
+		return err
+	}
+	for _, stage := range r.plan.Stages {
+		if err := r.stage(ctx, stage); err != nil {
+			return err
+		}
+	}
+	return r.finish(ctx)
+}
+
+var errTimeout = errors.New("the run's time is up")

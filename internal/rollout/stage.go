@@ -1,0 +1,262 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/org/l4-canary/internal/probe"
+)
+
+// errMoved stops a window whose pods changed under it: what it measured belongs
+// to no one split.
+var errMoved = errors.New("pods changed while the stage was sampled")
+
+// sampleBaseline judges the service before the rollout: a service that is broken
+// already must not be blamed on the canary.
+func (r *run) sampleBaseline(ctx context.Context) error {
+	rec := r.open("baseline", PlannedStage{Stable: r.now.stable})
+	err := r.judge(ctx, rec, r.now.canary)
+	if setback, ok := errors.AsType[*Setback](err); ok {
+		return &Setback{
+			Reason: ReasonBaseline, Troubles: setback.Troubles,
+			Message: "the service was not in order before the rollout began (not our change): " + setback.Message,
+		}
+	}
+	return err
+}
+
+// stage moves the pods to one target, judges what the balancer then does, and
+// pauses.
+func (r *run) stage(ctx context.Context, planned PlannedStage) error {
+	rec := r.open(number(planned.Target), planned)
+	r.Record.NotReached = slices.DeleteFunc(r.Record.NotReached, func(p Percent) bool { return p == planned.Target })
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := r.move(ctx, counts{planned.Stable, planned.Canary}); err != nil {
+		return r.fail(rec, err)
+	}
+	rec.Move = time.Since(began)
+	if err := r.judge(ctx, rec, state.Canary.Restarts); err != nil {
+		return r.fail(rec, err)
+	}
+	return r.fail(rec, r.pause(ctx, state.Canary.Restarts, r.Pauses[planned.Target]))
+}
+
+// pause lets time pass after a stage. The pods can still fail it.
+func (r *run) pause(ctx context.Context, restarts int, duration time.Duration) error {
+	if duration <= 0 {
+		return nil
+	}
+	r.Log.InfoContext(ctx, "pausing", "for", duration)
+	end := time.Now().Add(duration)
+	for {
+		err := r.watchPods(ctx, restarts, time.Until(end))
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+		if _, err := r.await(ctx, r.matches); err != nil {
+			return err
+		}
+	}
+}
+
+// open begins a stage's record.
+func (r *run) open(name string, planned PlannedStage) *StageRecord {
+	r.Journal.Stage(name)
+	r.Record.Stages = append(r.Record.Stages, StageRecord{Name: name, PlannedStage: planned})
+	r.Journal.Save(r.Record)
+	return &r.Record.Stages[len(r.Record.Stages)-1]
+}
+
+// fail marks the stage as the one that failed, unless the run was only stopped.
+func (r *run) fail(rec *StageRecord, err error) error {
+	if setback, ok := errors.AsType[*Setback](err); ok && (rec.Verdict == "" || rec.Verdict == Pass) {
+		rec.Verdict, rec.Reason, rec.Detail = Fail, setback.Reason, setback.Message
+	}
+	return err
+}
+
+// judge samples the balancer until the stage is decided. As long as propagation
+// may go on, a share between the last stage's and this one's is not there yet:
+// the window begins again.
+func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
+	matched := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Propagation+r.StageTimeout, errStageTimeout)
+	defer cancel()
+	var judge *Judge
+	for {
+		state, err := r.settled(ctx, restarts)
+		if errors.Is(context.Cause(ctx), errStageTimeout) {
+			return &Setback{Reason: ReasonInconclusive, Message: fmt.Sprintf(
+				"the pods were never in order for long enough to sample within propagation and stage-timeout (%s)", r.Propagation+r.StageTimeout)}
+		}
+		if err != nil {
+			return err
+		}
+		propagation := time.Since(matched)
+		if options := r.judgeOptions(state); judge == nil || *options.Expected != *judge.options.Expected {
+			judge = NewJudge(options)
+		} else {
+			judge.Restart()
+		}
+		if err = r.window(ctx, rec, judge, state, restarts); errors.Is(err, errMoved) {
+			r.Log.WarnContext(ctx, "pods changed under the sampling; the window begins again")
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rec.Propagation = &propagation
+		if rec.Verdict != Pass && time.Since(matched) < r.Propagation && judge.Between(r.weight) {
+			r.Log.InfoContext(ctx, "the balancer has not caught up yet; the window begins again", "detail", rec.Detail)
+			continue
+		}
+		return r.judged(ctx, rec, judge)
+	}
+}
+
+// judged draws the consequence of a stage's verdict.
+func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error {
+	r.Journal.Save(r.Record)
+	r.Log.InfoContext(ctx, "stage judged", "verdict", rec.Verdict, "reason", rec.Reason, "detail", rec.Detail)
+	if rec.Verdict != Pass {
+		return &Setback{Reason: rec.Reason, Message: rec.Detail}
+	}
+	r.weight = *judge.options.Expected
+	if r.baseline == nil {
+		r.baseline = judge.AsBaseline()
+	}
+	return nil
+}
+
+// settled waits until the pods have been what the engine wrote for Settle.
+func (r *run) settled(ctx context.Context, restarts int) (State, error) {
+	for {
+		state, err := r.await(ctx, r.matches)
+		if err != nil {
+			return state, err
+		}
+		if err := r.watchPods(ctx, restarts, r.Settle); !errors.Is(err, errMoved) {
+			return state, err
+		}
+	}
+}
+
+// judgeOptions are what this stage is judged by.
+func (r *run) judgeOptions(state State) JudgeOptions {
+	expected := state.ExpectedWeight()
+	return JudgeOptions{
+		Ports: r.Ports, Expected: &expected, Tolerance: r.Tolerance, Confidence: r.Confidence,
+		MaxProbes: r.MaxProbes, MaxErrorRate: r.MaxErrors, Baseline: r.baseline, Seed: r.Seed + r.windows + 1,
+	}
+}
+
+// window samples into the judge until it has decided, the stage's time is up, or
+// the pods change.
+func (r *run) window(ctx context.Context, rec *StageRecord, judge *Judge, state State, restarts int) error {
+	addresses := state.Addresses
+	if r.Address != "" {
+		addresses = []string{r.Address}
+	}
+	r.windows++
+	flows, err := r.Prober.Sampler(ctx, addresses, r.Seed+r.windows)
+	if err != nil {
+		return err
+	}
+	watched, cancel := context.WithCancelCause(ctx)
+	guarded := make(chan error, 1)
+	go func() {
+		err := r.watchPods(watched, restarts, forever)
+		cancel(err)
+		guarded <- err
+	}()
+	began := time.Now()
+	r.count(watched, rec, judge, flows)
+	disturbed := watched.Err() != nil
+	cancel(nil)
+	err = <-guarded
+	if disturbed && ctx.Err() == nil {
+		return err
+	}
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStageTimeout) {
+		return ctx.Err()
+	}
+	rec.Sampling = time.Since(began)
+	judge.Expire()
+	r.fill(rec, judge, flows)
+	return nil
+}
+
+// count feeds flows to the judge until it has decided or ctx ends.
+func (r *run) count(ctx context.Context, rec *StageRecord, judge *Judge, flows Flows) {
+	last := time.Now()
+	for flow := range flows.Flows(ctx) {
+		if judge.Add(flow) {
+			return
+		}
+		if time.Since(last) >= progressEvery {
+			last = time.Now()
+			r.fill(rec, judge, flows)
+			r.Journal.Progress(rec.Detail)
+		}
+	}
+}
+
+// fill copies what the judge knows into the stage's record.
+func (r *run) fill(rec *StageRecord, judge *Judge, flows Flows) {
+	judge.Note(flows.Stats())
+	var port int
+	rec.Verdict, rec.Reason, rec.Detail, port = judge.Verdict()
+	rec.Ports = judge.Measurements()
+	rec.Measurement = rec.Ports[port]
+	r.Journal.Save(r.Record)
+}
+
+// watchPods returns nil after the duration; before that, errMoved when the pods
+// are not what the engine wrote, and a Setback when the canary restarts, is
+// beyond help, or somebody scales.
+func (r *run) watchPods(ctx context.Context, restarts int, duration time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, duration)
+	defer cancel()
+	_, err := watch(limited, r.Cluster, func(s State) (bool, error) {
+		if s.Canary.Restarts > restarts {
+			return false, &Setback{Reason: ReasonFailRestarts, Troubles: s.Troubles, Message: r.restarted(s, restarts)}
+		}
+		if err := r.hopeless(s); err != nil {
+			return false, err
+		}
+		if !r.matches(s) {
+			return false, errMoved
+		}
+		return false, nil
+	})
+	if limited.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// restarted says how often the canary restarted, and why if its pods tell.
+func (r *run) restarted(s State, before int) string {
+	message := fmt.Sprintf("containers of %s restarted %d times during the stage", r.name(probe.Canary), s.Canary.Restarts-before)
+	for _, t := range s.Troubles {
+		if t.Side == probe.Canary {
+			return message + ": " + t.Message
+		}
+	}
+	return message
+}
+
+// progressEvery is how often a sampling stage reports.
+const progressEvery = 5 * time.Second
+
+// forever is longer than any run.
+const forever = 10000 * time.Hour
+
+var errStageTimeout = errors.New("the stage's time is up")

@@ -1,0 +1,122 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/org/l4-canary/internal/probe"
+)
+
+// begin puts into the record what is planned.
+func (r *run) begin() {
+	rec := r.Record
+	rec.StartedAt = time.Now()
+	rec.Replicas, rec.MaxSurge, rec.MaxUnavailable = r.Plan.Replicas, r.Plan.MaxSurge, r.Plan.MaxUnavailable
+	rec.Removal = "terminate"
+	rec.Tolerance, rec.Confidence, rec.Rate, rec.Seed = r.Tolerance, r.Confidence, r.Rate, r.Seed
+	for _, stage := range r.plan.Stages {
+		rec.NotReached = append(rec.NotReached, stage.Target)
+	}
+}
+
+// prepare brings stable to its capacity if it does not serve yet, and finds the
+// balancer's address. With a live stable it writes nothing.
+func (r *run) prepare(ctx context.Context) error {
+	if len(r.plan.Problems) > 0 {
+		return &Setback{Reason: ReasonInput, Message: strings.Join(r.plan.Problems, "; ")}
+	}
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil {
+		return err
+	}
+	r.now = counts{state.Stable.Replicas, state.Canary.Replicas}
+	r.original = counts{r.Plan.Replicas, 0}
+	if r.now.stable == 0 {
+		if err := r.deployStable(ctx, state); err != nil {
+			return err
+		}
+	}
+	if r.now != r.original {
+		return &Setback{Reason: ReasonPreflight, Message: fmt.Sprintf(
+			"deployment %q has %d and %q %d replicas where the rollout begins with %d and %d",
+			r.name(probe.Stable), r.now.stable, r.name(probe.Canary), r.now.canary, r.original.stable, r.original.canary)}
+	}
+	if _, err := r.await(ctx, r.matches); err != nil {
+		return err
+	}
+	return r.findAddress(ctx)
+}
+
+// deployStable is the seed's first step: the old version goes live.
+func (r *run) deployStable(ctx context.Context, state State) error {
+	r.Journal.Stage("deploy stable")
+	for _, part := range []Part{Surroundings, StableDeployment} {
+		if err := r.Cluster.Apply(ctx, part); err != nil {
+			return err
+		}
+	}
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil {
+		return err
+	}
+	r.now.stable = state.Stable.Replicas
+	return r.write(ctx, counts{r.Plan.Replicas, r.now.canary})
+}
+
+// findAddress waits until the balancer has an address.
+func (r *run) findAddress(ctx context.Context) error {
+	if r.Address != "" {
+		r.Record.Addresses = []string{r.Address}
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, r.MoveTimeout)
+	defer cancel()
+	_, err := r.follow(limited, func(s State) (bool, error) { return len(s.Addresses) > 0, nil })
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return &Setback{Reason: ReasonDeadline, Message: fmt.Sprintf(
+			"service %q got no load balancer address within %s (move-timeout)", r.Record.Service, r.MoveTimeout)}
+	}
+	return err
+}
+
+// introduce applies what the canary needs, and the canary itself without pods.
+func (r *run) introduce(ctx context.Context) error {
+	r.touched, r.introduced = true, true
+	for _, part := range []Part{Surroundings, CanaryDeployment} {
+		if err := r.Cluster.Apply(ctx, part); err != nil {
+			return err
+		}
+	}
+	_, err := r.await(ctx, r.matches)
+	return err
+}
+
+// finish ends a rollout whose stages all passed.
+func (r *run) finish(ctx context.Context) error {
+	if r.DeleteOld && r.now.stable == 0 {
+		r.Log.InfoContext(ctx, "deleting the old deployment", "deployment", r.name(probe.Stable))
+		return r.Cluster.Delete(ctx, probe.Stable)
+	}
+	return nil
+}
+
+// look keeps the record in step with the cluster.
+func (r *run) look(s State) {
+	rec := r.Record
+	rec.Stable.Replicas, rec.Stable.Ready = s.Stable.Replicas, s.Stable.Serving
+	rec.Canary.Replicas, rec.Canary.Ready = s.Canary.Replicas, s.Canary.Serving
+	if r.Address == "" && len(s.Addresses) > 0 {
+		rec.Addresses = s.Addresses
+	}
+}
+
+// name is the Deployment of a side.
+func (r *run) name(side probe.Version) string {
+	if side == probe.Canary {
+		return r.Record.Canary.Deployment
+	}
+	return r.Record.Stable.Deployment
+}
