@@ -1,0 +1,25 @@
+# The container action. Both bases can be replaced, so that the image builds
+# where only a local image is at hand; the legacy builder will do.
+ARG BUILD_IMAGE=golang:1.26-alpine
+ARG BASE_IMAGE=alpine:3.22
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /src
+COPY . .
+ARG VERSION=dev
+ARG COMMIT=
+ARG DATE=
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT} -X main.date=${DATE}" -o /l4-canary ./cmd/action
+
+# A shell and the usual tools have to be there: runners in Kubernetes mode start
+# containers through them. No USER: the runner's files belong to root.
+FROM ${BASE_IMAGE}
+ARG VERSION=dev
+ARG COMMIT=
+LABEL org.opencontainers.image.title="l4-canary" \
+      org.opencontainers.image.source="https://github.com/org/l4-canary" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${COMMIT}"
+COPY --from=build /l4-canary /l4-canary
+ENTRYPOINT ["/l4-canary"]

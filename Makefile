@@ -1,0 +1,73 @@
+# make            check: format, vet, lint, tests
+# make demo       the seed's canary on a real cluster on this machine
+# make demo-down  take that cluster away
+# make test       unit tests with the race detector, then e2e on clusters of its own
+
+SHELL := /bin/bash
+GO_FLAGS := -trimpath
+VERSION ?= dev
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
+DATE := $(shell git log -1 --format=%cI 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+
+CACHE := $(or $(L4_CANARY_CACHE),$(HOME)/.cache/l4-canary)
+GOLANGCI := $(CACHE)/golangci-lint-v2.15.0/golangci-lint
+E2E_TIMEOUT := 40m
+
+.PHONY: check build fmt vet lint test unit e2e demo demo-down generate clean
+check: fmt vet lint test
+
+build: bin/l4-canary bin/lab
+
+.PHONY: bin/l4-canary bin/lab
+bin/l4-canary:
+	CGO_ENABLED=0 go build $(GO_FLAGS) -ldflags "$(LDFLAGS)" -o $@ ./cmd/action
+
+bin/lab:
+	cd lab && CGO_ENABLED=0 go build $(GO_FLAGS) -o ../$@ .
+
+fmt:
+	@out="$$(gofmt -l cmd internal lab test *.go)"; if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
+
+vet:
+	go vet -tags e2e ./...
+	cd lab && go vet -tags e2e ./...
+
+$(GOLANGCI):
+	@echo "installing golangci-lint, about 3 minutes the first time"
+	GOBIN=$(dir $@) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+lint: $(GOLANGCI)
+	$(GOLANGCI) run ./...
+	cd lab && $(GOLANGCI) run --config ../.golangci.yml ./...
+
+test: unit e2e
+
+unit:
+	go test -race ./...
+	cd lab && go test -race ./...
+
+# The first run builds Kubernetes, which takes about ten minutes and says so.
+e2e: build
+	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -v ./test/e2e
+
+generate:
+	go test ./internal/config -run Generated -update
+
+# Everything of the demo stands in this one command; see docs/demo.md.
+demo: build
+	bin/lab up
+	bin/lab kubectl -- delete namespace seed --ignore-not-found
+	bin/lab kubectl -- create namespace seed
+	KUBECONFIG="$$(bin/lab kubeconfig)" bin/l4-canary run \
+	  --manifests testdata/manifests/seed --namespace seed --stable old-nginx \
+	  --stable-pattern '(?m)^old$$' --canary-pattern '(?m)^new$$' \
+	  --max-surge 4 --steps 50,80,100 --rate 200 --settle 2s --drain 5s \
+	  --report-markdown bin/report.md --report-json bin/report.json
+	@echo; cat bin/report.md; echo; echo "The report is in $(CURDIR)/bin/report.md"
+
+demo-down:
+	bin/lab down
+
+clean:
+	rm -rf bin
