@@ -6,8 +6,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -21,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/org/l4-canary/lab/internal/cluster"
+	"github.com/org/l4-canary/lab/internal/native"
 )
 
 const (
@@ -66,7 +69,7 @@ func TestLab(t *testing.T) {
 			t.Run("restricted", l.restricted)
 			l.run(t, "down")
 			require.Contains(t, l.run(t, "down"), "there is no lab")
-			require.Empty(t, added(before, machine(t)), "left on the machine")
+			require.Empty(t, added(t, before, machine(t)), "left on the machine")
 		})
 	}
 }
@@ -189,7 +192,7 @@ func (l lab) restricted(t *testing.T) {
 	} {
 		out, err := as(forbidden...)
 		require.Error(t, err, forbidden)
-		require.Contains(t, out, "Forbidden", forbidden)
+		require.Contains(t, strings.ToLower(out), "forbidden", forbidden)
 	}
 	audit, err := os.ReadFile(status.AuditLog)
 	require.NoError(t, err)
@@ -241,7 +244,7 @@ func machine(t *testing.T) []string {
 		"ip netns", "ip -brief link", "ip -brief address", "ip rule", "ip -6 rule", "ip route show table all",
 		"ip -6 route show table all", "nft list ruleset", "iptables-save", "cat /proc/mounts",
 		"cat /proc/sys/net/ipv4/fib_multipath_hash_policy", "find /sys/fs/cgroup -type d -name *l4lab*",
-		"find /run /var/lib /var/log /etc/cni /opt -maxdepth 2 -newermt @" + fmt.Sprint(start.Unix()) + " ( -path *cni* -o -path *containerd* -o -path *kube* -o -path *l4-canary* -o -path *pods* )",
+		"find /run /var/lib /var/log /etc/cni /opt -maxdepth 2 ( -path *cni* -o -path *containerd* -o -path *kube* -o -path *l4-canary* -o -path *pods* )",
 	} {
 		words := strings.Fields(command)
 		out, _ := exec.CommandContext(t.Context(), words[0], words[1:]...).Output() // what is not there lists nothing
@@ -252,17 +255,34 @@ func machine(t *testing.T) []string {
 	processes, err := os.ReadDir("/proc")
 	require.NoError(t, err)
 	for _, p := range processes {
-		argv, err := os.ReadFile(filepath.Join("/proc", p.Name(), "cmdline"))
-		if words := strings.ReplaceAll(string(argv), "\x00", " "); err == nil && strings.Contains(words, "l4lab") || strings.Contains(words, "l4-canary-lab") {
-			all = append(all, "process: "+p.Name()+" "+words)
+		argv, _ := os.ReadFile(filepath.Join("/proc", p.Name(), "cmdline")) // it may just have ended
+		words := strings.ReplaceAll(string(argv), "\x00", " ")
+		if strings.Contains(words, "l4lab") || strings.Contains(words, "l4-canary-lab") {
+			all = append(all, "process: "+p.Name()+" "+words+"\n")
 		}
 	}
 	return all
 }
 
-var start = time.Now()
-
-// added lists what is in after and not in before.
-func added(before, after []string) []string {
-	return slices.DeleteFunc(after, func(line string) bool { return slices.Contains(before, line) })
+// added lists what is in after and not in before, and not another lab's: labs
+// may come and go side by side.
+func added(t *testing.T, before, after []string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(native.DefaultStateRoot)
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(t, err)
+	}
+	var marks []string
+	for _, entry := range entries {
+		data, err := os.ReadFile(filepath.Join(native.DefaultStateRoot, entry.Name(), "lab.json"))
+		require.NoError(t, err)
+		var state native.State
+		require.NoError(t, json.Unmarshal(data, &state))
+		marks = append(marks, "l4lab-"+entry.Name(), fmt.Sprintf("l4lab%d-", state.Index),
+			filepath.Join(native.DefaultStateRoot, entry.Name()), native.DefaultStateRoot+"\n")
+	}
+	return slices.DeleteFunc(after, func(line string) bool {
+		another := func(mark string) bool { return strings.Contains(line, mark) }
+		return slices.Contains(before, line) || slices.ContainsFunc(marks, another)
+	})
 }

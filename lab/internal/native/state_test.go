@@ -127,7 +127,9 @@ func TestLockWaitsAndGivesUpWithContext(t *testing.T) {
 func TestMissingPackages(t *testing.T) {
 	t.Parallel()
 	have := []string{"containerd", "containerd-shim-runc-v2", "runc", "iptables", "ip"}
-	there := func(path string) bool { return slices.Contains(plugins, filepath.Base(path)) && filepath.Dir(path) == "/opt/cni/bin" }
+	there := func(path string) bool {
+		return slices.Contains(plugins, filepath.Base(path)) && filepath.Dir(path) == "/opt/cni/bin"
+	}
 	machine := lookup{
 		path: func(program string) (string, error) {
 			if slices.Contains(have, program) {
