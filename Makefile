@@ -15,7 +15,7 @@ CACHE := $(or $(L4_CANARY_CACHE),$(HOME)/.cache/l4-canary)
 GOLANGCI := $(CACHE)/golangci-lint-v2.15.0/golangci-lint
 E2E_TIMEOUT := 40m
 
-.PHONY: check build fmt vet lint test unit e2e demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit e2e packages demo demo-down generate clean
 check: fmt vet lint test
 
 build: bin/l4-canary bin/lab
@@ -44,13 +44,24 @@ lint: $(GOLANGCI)
 
 test: unit e2e
 
-unit:
+unit: packages
 	CGO_ENABLED=1 go test -race ./...
 	cd lab && CGO_ENABLED=1 go test -race ./...
 
 # The first run builds Kubernetes, which takes about ten minutes and says so.
-e2e: build
+e2e: build packages
+	cd lab && go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) .
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -v ./test/e2e
+
+# What the tests need beside Go; the lab installs its own.
+packages:
+	@missing=""; \
+	for tool in dockerd:docker.io busybox:busybox-static gcc:gcc; do \
+	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing libc6-dev; \
+	fi
 
 generate:
 	go test ./internal/config -run Generated -update

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -49,10 +48,7 @@ func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 		c.reportCommand(&code), c.versionCommand(),
 	)
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(c.Stderr, "l4-canary: %v\n", err)
-		if hint := hintOf(err); hint != "" {
-			fmt.Fprintf(c.Stderr, "hint: %s\n", hint)
-		}
+		c.tell("l4-canary: %v", err)
 		return max(code, exitOf(err))
 	}
 	return code
@@ -112,19 +108,9 @@ func (c *Command) withInputs(ctx context.Context, code *ExitCode, name string, f
 	return err
 }
 
-// hinted is an error with advice that is not part of its message.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Unwrap() error { return h.error }
-
-func hintOf(err error) string {
-	if h, ok := errors.AsType[hinted](err); ok {
-		return h.hint
-	}
-	return ""
+// tell writes a line for people. If even that fails there is nobody to tell.
+func (c *Command) tell(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.Stderr, format+"\n", args...)
 }
 
 // path is a file's name as the process sees it.

@@ -104,7 +104,8 @@ func (j *journal) Troubled(ctx context.Context, pods []rollout.Trouble) {
 			j.log.InfoContext(ctx, "its log cannot be had", "pod", trouble.Pod, "error", err)
 			continue
 		}
-		fmt.Fprintln(j.platform.Log(), ci.Foreign(text))
+		_, err = fmt.Fprintln(j.platform.Log(), ci.Foreign(text))
+		j.warn("printing the log of pod "+trouble.Pod, err)
 	}
 }
 
@@ -115,7 +116,7 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record) {
 	j.outputs(record)
 	line := fmt.Sprintf("%s (%s): %s", record.Outcome, record.Reason, record.Message)
 	if exitOfOutcome(record) == ExitOK {
-		j.log.InfoContext(ctx, line)
+		j.log.InfoContext(ctx, "finished", "outcome", record.Outcome, "reason", record.Reason, "message", record.Message)
 		return
 	}
 	if record.Rollback != nil && record.Rollback.Err != "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/org/l4-canary/internal/config"
@@ -23,7 +22,7 @@ func (c *Command) plan(ctx context.Context, values config.Values, warnings []str
 	}
 	log := newLogger(c.Stderr, slog.LevelInfo)
 	for _, warning := range warnings {
-		log.WarnContext(ctx, warning)
+		log.WarnContext(ctx, "inputs", "warning", warning)
 	}
 	var plan rollout.Plan
 	if options.Offline() {
@@ -49,7 +48,7 @@ func (c *Command) plan(ctx context.Context, values config.Values, warnings []str
 func (c *Command) planOnCluster(ctx context.Context, o config.Rollout, log *slog.Logger) (rollout.Plan, error) {
 	p, err := c.prepare(ctx, o, log.Info)
 	for _, notice := range p.record.Notices {
-		log.InfoContext(ctx, notice)
+		log.InfoContext(ctx, "manifests", "notice", notice)
 	}
 	if err != nil {
 		return rollout.Plan{}, err
@@ -58,6 +57,6 @@ func (c *Command) planOnCluster(ctx context.Context, o config.Rollout, log *slog
 	for _, problem := range p.client.DryRun(ctx, p.target) {
 		plan.Problems = append(plan.Problems, problem.Error())
 	}
-	fmt.Fprintf(c.Stderr, "service %s/%s: %s is stable, %s the canary\n", p.record.Namespace, p.record.Service, p.target.Stable, p.target.Canary)
+	c.tell("service %s/%s: %s is stable, %s the canary", p.record.Namespace, p.record.Service, p.target.Stable, p.target.Canary)
 	return plan, nil
 }

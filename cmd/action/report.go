@@ -19,7 +19,7 @@ func (c *Command) reportCommand(code *ExitCode) *cobra.Command {
 			if err != nil {
 				return usage(fmt.Errorf("opening the JSON report: %w", err))
 			}
-			defer file.Close()
+			defer func() { _ = file.Close() }() // only read from
 			record, by, err := report.FromJSON(file)
 			if err != nil {
 				return usage(fmt.Errorf("reading %q: %w", args[0], err))

@@ -31,7 +31,7 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 		return j.refused(p.record, err)
 	}
 	for _, notice := range p.record.Notices {
-		log.InfoContext(ctx, notice)
+		log.InfoContext(ctx, "manifests", "notice", notice)
 	}
 	// The watches outlive a cancelled run: a rollback still needs them.
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))

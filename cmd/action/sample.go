@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -20,7 +19,7 @@ func (c *Command) sample(ctx context.Context, values config.Values, warnings []s
 		return ExitUsage, usage(err)
 	}
 	for _, warning := range warnings {
-		fmt.Fprintf(c.Stderr, "warning: %s\n", warning)
+		c.tell("warning: %s", warning)
 	}
 	samplerOptions, judgeOptions, err := sampling(ctx, options)
 	if err != nil {
@@ -31,26 +30,26 @@ func (c *Command) sample(ctx context.Context, values config.Values, warnings []s
 		return ExitUsage, usage(err)
 	}
 	judge := rollout.NewJudge(judgeOptions)
-	err = rollout.Sample(ctx, sampler.Flows(ctx), judge)
+	code := ExitOK
+	if rollout.Sample(ctx, sampler.Flows(ctx), judge) != nil {
+		code = ExitInterrupted
+	}
 	judge.Note(sampler.Stats())
 	measurement := judge.Measurements()[0]
 	write := report.SampleTable
 	if options.Output == "json" {
 		write = report.SampleJSON
 	}
-	if werr := write(c.Stdout, measurement); werr != nil {
-		return ExitFailed, werr
+	if err = write(c.Stdout, measurement); err != nil {
+		return ExitFailed, err
 	}
-	if err != nil {
-		return ExitInterrupted, nil
-	}
-	if verdict, reason, detail, _ := judge.Verdict(); measurement.Expected != nil {
-		fmt.Fprintf(c.Stderr, "%s (%s): %s\n", verdict, reason, detail)
+	if verdict, reason, detail, _ := judge.Verdict(); measurement.Expected != nil && code == ExitOK {
+		c.tell("%s (%s): %s", verdict, reason, detail)
 		if verdict != rollout.Pass {
-			return ExitFailed, nil
+			code = ExitFailed
 		}
 	}
-	return ExitOK, nil
+	return code, nil
 }
 
 // sampling turns the inputs into what the sampler and the judge take.

@@ -3,6 +3,7 @@ package ci
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,9 +21,7 @@ func platform(env map[string]string) (*Platform, *recorder) {
 
 func github(env map[string]string) (*Platform, *recorder) {
 	all := map[string]string{"GITHUB_ACTIONS": "true"}
-	for name, value := range env {
-		all[name] = value
-	}
+	maps.Copy(all, env)
 	return platform(all)
 }
 

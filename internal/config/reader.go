@@ -98,12 +98,12 @@ func (r *reader) whole(name string, lowest, highest int) int {
 	return n
 }
 
-// optionalWhole is absent if the input is empty or auto.
-func (r *reader) optionalWhole(name string, lowest, highest int) Optional[int] {
+// optionalWhole is 1 to highest, or absent if the input is empty or auto.
+func (r *reader) optionalWhole(name string, highest int) Optional[int] {
 	if text := r.text(name); text == "" || text == "auto" {
 		return Optional[int]{}
 	}
-	return Optional[int]{Value: r.whole(name, lowest, highest), Set: true}
+	return Optional[int]{Value: r.whole(name, 1, highest), Set: true}
 }
 
 // number reads a decimal, which check must accept. A percent sign is allowed where

@@ -104,7 +104,7 @@ func (r *reader) rollout() Rollout {
 		Manifests: r.lines("manifests"),
 		Service:   r.object("service"), Stable: r.object("stable"), Canary: r.object("canary"),
 
-		Steps: r.steps(), Replicas: r.optionalWhole("replicas", 1, 100_000),
+		Steps: r.steps(), Replicas: r.optionalWhole("replicas", 100_000),
 		MaxSurge: r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"), MaxUnavailable: r.maxUnavailable(),
 		MaxWeightError: r.between("max-weight-error", 0, 100),
 
@@ -113,7 +113,7 @@ func (r *reader) rollout() Rollout {
 		Tolerance: r.tolerance(), Confidence: r.confidence(),
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
-		MaxProbes: r.optionalWhole("max-probes", 1, 100_000_000), MaxErrorRate: r.maxErrorRate(),
+		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),
 		StageTimeout: r.duration("stage-timeout", false), MoveTimeout: r.duration("move-timeout", false),

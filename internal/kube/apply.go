@@ -67,7 +67,7 @@ func (c *Cluster) applyDeployment(ctx context.Context, manifest *unstructured.Un
 		return fmt.Errorf("reading %s: %w", describe(manifest), err)
 	}
 	object := manifest.DeepCopy()
-	if err := unstructured.SetNestedField(object.Object, count, "spec", "replicas"); err != nil {
+	if err = unstructured.SetNestedField(object.Object, count, "spec", "replicas"); err != nil {
 		return fmt.Errorf("setting the replicas of %s: %w", describe(manifest), err)
 	}
 	applied, err := c.apply(ctx, object, false)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 
@@ -78,11 +79,30 @@ func (c *Client) Look(ctx context.Context, namespace, service string) (*Live, er
 	return live, nil
 }
 
-// Unreachable reports whether the API server could not be talked to at all.
+// readable lists one of everything that a rollout watches.
+func (c *Client) readable(ctx context.Context, namespace string) error {
+	one := metav1.ListOptions{Limit: 1}
+	for what, list := range map[string]func() error{
+		"services":       func() error { _, err := c.Typed.CoreV1().Services(namespace).List(ctx, one); return err },
+		"pods":           func() error { _, err := c.Typed.CoreV1().Pods(namespace).List(ctx, one); return err },
+		"endpointslices": func() error { _, err := c.Typed.DiscoveryV1().EndpointSlices(namespace).List(ctx, one); return err },
+	} {
+		if err := list(); err != nil {
+			return fmt.Errorf("listing %s in namespace %q: %w", what, namespace, err)
+		}
+	}
+	return nil
+}
+
+// Unreachable reports whether the API server could not be talked to at all, or
+// answered that it cannot work: a status of 500 and above, or "too many requests".
 func Unreachable(err error) bool {
 	_, isURL := errors.AsType[*url.Error](err)
 	_, isNet := errors.AsType[net.Error](err)
-	return isURL || isNet || apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err)
+	if status, ok := errors.AsType[apierrors.APIStatus](err); ok {
+		return status.Status().Code >= http.StatusInternalServerError || status.Status().Code == http.StatusTooManyRequests
+	}
+	return isURL || isNet
 }
 
 // Forbidden reports whether the API server refused the credentials.

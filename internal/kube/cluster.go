@@ -60,7 +60,13 @@ type Cluster struct {
 var _ rollout.Cluster = (*Cluster)(nil)
 
 // Watch begins to watch the target's namespace, until ctx ends.
+//
+// Everything to be watched is listed once first: informers would retry for ever
+// what the API server forbids.
 func (c *Client) Watch(ctx context.Context, target Target) (*Cluster, error) {
+	if err := c.readable(ctx, target.Namespace); err != nil {
+		return nil, err
+	}
 	factory := informers.NewSharedInformerFactoryWithOptions(c.Typed, 0, informers.WithNamespace(target.Namespace))
 	cluster := &Cluster{
 		Client: c, Target: target, revision: 1,

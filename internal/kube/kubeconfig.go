@@ -46,7 +46,7 @@ func Connect(l Login) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := check(raw, l.Context, source); err != nil {
+	if err = check(raw, l.Context, source); err != nil {
 		return nil, err
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, l.Context, &clientcmd.ConfigOverrides{}, nil)

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,12 +57,14 @@ func trouble(pod *corev1.Pod, side probe.Version) (rollout.Trouble, bool) {
 
 // explain fills in what one container's status says.
 func explain(t *rollout.Trouble, status corev1.ContainerStatus) bool {
-	if status.Ready {
-		return false
-	}
 	last := status.LastTerminationState.Terminated
 	if now := status.State.Terminated; now != nil {
 		last = now
+	}
+	// Every pod of the canary is new: if one serves again after a restart, why
+	// it restarted still matters. What a pod of stable survived does not.
+	if status.Ready && (last == nil || t.Side == probe.Stable) {
+		return false
 	}
 	if last != nil && last.Reason == "OOMKilled" {
 		t.Reason, t.Fatal, t.Since = rollout.ReasonOOM, true, last.FinishedAt.Time
@@ -69,43 +72,42 @@ func explain(t *rollout.Trouble, status corev1.ContainerStatus) bool {
 		return true
 	}
 	waiting := status.State.Waiting
-	if waiting == nil {
-		return false
+	reason, known := rollout.ReasonCrashLoop, last != nil
+	if waiting != nil {
+		reason, known = waitingReasons[waiting.Reason]
 	}
-	reason, known := waitingReasons[waiting.Reason]
-	if !known {
+	switch {
+	case !known:
 		return false
-	}
-	t.Reason = reason
-	t.Fatal = fatal(waiting)
-	t.Message = fmt.Sprintf("container %s: %s: %s", status.Name, waiting.Reason, waiting.Message)
-	if reason == rollout.ReasonCrashLoop && last != nil {
-		t.Message = fmt.Sprintf("container %s crashes again and again (CrashLoopBackOff, last exit %d after %s, %d restarts)",
-			status.Name, last.ExitCode, last.FinishedAt.Sub(last.StartedAt.Time).Round(time.Second), status.RestartCount)
-		t.Since = last.FinishedAt.Time
+	case reason == rollout.ReasonCrashLoop && last != nil:
+		t.Reason, t.Fatal, t.Since = reason, waiting != nil, last.FinishedAt.Time
+		t.Message = fmt.Sprintf("container %s exited with %d after %s (%s, %d restarts)", status.Name, last.ExitCode,
+			last.FinishedAt.Sub(last.StartedAt.Time).Round(time.Second), last.Reason, status.RestartCount)
+	default:
+		t.Reason, t.Fatal = reason, fatal(waiting)
+		t.Message = fmt.Sprintf("container %s: %s", status.Name, waitingText(waiting))
 	}
 	return true
 }
 
+// waitingText is a waiting container's reason with its message, if it has one.
+func waitingText(waiting *corev1.ContainerStateWaiting) string {
+	if waiting.Message == "" {
+		return waiting.Reason
+	}
+	return waiting.Reason + ": " + waiting.Message
+}
+
 // fatal reports whether waiting longer cannot help.
 func fatal(waiting *corev1.ContainerStateWaiting) bool {
-	switch waitingReasons[waiting.Reason] {
-	case rollout.ReasonCrashLoop, rollout.ReasonConfig:
-		return true
-	case rollout.ReasonImage:
-		if waiting.Reason == "ErrImageNeverPull" || waiting.Reason == "InvalidImageName" {
-			return true
-		}
-		message := strings.ToLower(waiting.Message)
-		for _, words := range finalWords {
-			if strings.Contains(message, words) {
-				return true
-			}
-		}
-		return false
-	default:
-		return false
+	if waitingReasons[waiting.Reason] != rollout.ReasonImage {
+		return true // a crash loop, or a configuration that no container starts with
 	}
+	if waiting.Reason == "ErrImageNeverPull" || waiting.Reason == "InvalidImageName" {
+		return true
+	}
+	message := strings.ToLower(waiting.Message)
+	return slices.ContainsFunc(finalWords, func(words string) bool { return strings.Contains(message, words) })
 }
 
 // condition finds a condition of the pod.

@@ -147,7 +147,7 @@ seed-as-printed/old-nginx.yaml:26:6: "---" is indented: it separates documents o
 
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
-		configMap("a"), service(""), deployment("blue"), "---\n---", "a: |\n  b\u00a0\n", "{\"a\":1}{", "- - - a:\u00a0b", "\"a\nb", "a: 'b\n",
+		configMap("a"), service(), deployment("blue"), "---\n---", "a: |\n  b\u00a0\n", "{\"a\":1}{", "- - - a:\u00a0b", "\"a\nb", "a: 'b\n",
 		"kind: List\nitems: [{}, 1]", "%YAML 1.1\n---\n", "\ufeff{}", "? a\n: b", "a: &x [*x]", "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: a}\nspec: {strategy: 1}",
 	} {
 		f.Add(seed)

@@ -88,7 +88,7 @@ func golden(t *testing.T, name string, objects []manifest.Object) {
 }
 
 // service and deployment are the least that are a pair behind a balancer.
-func service(extra string) string {
+func service() string {
 	return `---
 apiVersion: v1
 kind: Service
@@ -97,7 +97,7 @@ spec:
   type: LoadBalancer
   selector: {app: lobby}
   ports: [{port: 7000, protocol: TCP}]
-` + extra
+`
 }
 
 func deployment(name string) string {

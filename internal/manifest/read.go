@@ -31,8 +31,8 @@ func Read(sources []string, files fs.FS, stdin io.Reader) (Set, []Notice, error)
 	for _, input := range inputs {
 		objects, wrong := decode(input)
 		problems = append(problems, wrong...)
-		for _, object := range objects {
-			object, notice := modernise(object)
+		for _, written := range objects {
+			object, notice := modernise(written)
 			if notice != nil {
 				notices = append(notices, *notice)
 			}

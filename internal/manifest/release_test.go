@@ -22,10 +22,10 @@ func digest(t *testing.T, text, namespace, service, stable string) string {
 
 func TestRelease(t *testing.T) {
 	t.Parallel()
-	pair := service("") + deployment("blue") + deployment("green")
+	pair := service() + deployment("blue") + deployment("green")
 	want := digest(t, pair, "game", "lobby", "blue")
 	same := map[string]string{
-		"order of documents": deployment("green") + deployment("blue") + service(""),
+		"order of documents": deployment("green") + deployment("blue") + service(),
 		"order of keys":      strings.ReplaceAll(pair, "{app: lobby, version: green}", "{version: green, app: lobby}"),
 		"replicas":           strings.ReplaceAll(pair, "replicas: 3", "replicas: 5"),
 		"metadata":           strings.ReplaceAll(pair, "metadata: {name: green}", "metadata: {name: green, annotations: {a: b}}"),

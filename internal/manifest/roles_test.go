@@ -11,8 +11,8 @@ import (
 
 func TestAssignRoles(t *testing.T) {
 	t.Parallel()
-	pair := service("") + deployment("blue") + deployment("green")
-	single := service("") + deployment("green")
+	pair := service() + deployment("blue") + deployment("green")
+	single := service() + deployment("green")
 	stranger := manifest.Live{Name: "stranger", Labels: map[string]string{"app": "other"}, Replicas: 5, Ready: 5}
 	tests := []struct {
 		name           string
@@ -57,7 +57,7 @@ func TestAssignRoles(t *testing.T) {
 
 func TestAssignRolesProblems(t *testing.T) {
 	t.Parallel()
-	pair := service("") + deployment("blue") + deployment("green")
+	pair := service() + deployment("blue") + deployment("green")
 	aside := strings.ReplaceAll(deployment("green"), "app: lobby", "app: loby")
 	tests := []struct {
 		name           string
@@ -72,17 +72,17 @@ func TestAssignRolesProblems(t *testing.T) {
   hint: write the old version's name in input "stable", such as stable: blue`},
 		{"unknown names", pair, nil, "bleu", "gren", `input "stable": Deployment "bleu" is not behind Service "lobby"; candidates are "blue" and "green"
 input "canary": Deployment "gren" is not behind Service "lobby"; candidates are "blue" and "green"`},
-		{"none", service(""), nil, "", "", `a.yaml:2: Service "lobby" selects no Deployment (selector app=lobby)`},
-		{"only one", service("") + deployment("blue"), []manifest.Live{live("blue", 1, 1)}, "", "", `a.yaml:2: Service "lobby" selects only Deployment "blue": a canary needs the old version's Deployment and the new one's
+		{"none", service(), nil, "", "", `a.yaml:2: Service "lobby" selects no Deployment (selector app=lobby)`},
+		{"only one", service() + deployment("blue"), []manifest.Live{live("blue", 1, 1)}, "", "", `a.yaml:2: Service "lobby" selects only Deployment "blue": a canary needs the old version's Deployment and the new one's
   hint: add the other version's Deployment to the manifests`},
-		{"one misses the selector", service("") + deployment("blue") + aside, nil, "blue", "", `a.yaml:2: Service "lobby" selects only Deployment "blue": a canary needs the old version's Deployment and the new one's
+		{"one misses the selector", service() + deployment("blue") + aside, nil, "blue", "", `a.yaml:2: Service "lobby" selects only Deployment "blue": a canary needs the old version's Deployment and the new one's
   hint: add the other version's Deployment to the manifests
 a.yaml:21: Deployment "green" is not behind Service "lobby": its pod template has labels app=loby,version=green, the selector wants app=lobby`},
 		{"three", pair, []manifest.Live{live("amber", 2, 2)}, "", "", `a.yaml:2: Service "lobby" selects 3 Deployments: "amber", "blue" and "green"; a canary is two
   hint: scale those that are not part of this rollout to 0 and leave them out of the manifests`},
-		{"canary in no manifest", service("") + deployment("blue"), []manifest.Live{live("blue", 2, 2), live("green", 2, 0)}, "", "", `Deployment "green" would be the canary, but it is in no manifest
+		{"canary in no manifest", service() + deployment("blue"), []manifest.Live{live("blue", 2, 2), live("green", 2, 0)}, "", "", `Deployment "green" would be the canary, but it is in no manifest
   hint: add its manifest, or name the Deployments the other way round in the inputs stable and canary`},
-		{"stable in no manifest", service("") + deployment("green"), []manifest.Live{live("blue", 2, 0)}, "blue", "", `Deployment "blue" would be stable, but it does not serve and is in no manifest`},
+		{"stable in no manifest", service() + deployment("green"), []manifest.Live{live("blue", 2, 0)}, "blue", "", `Deployment "blue" would be stable, but it does not serve and is in no manifest`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

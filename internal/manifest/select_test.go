@@ -15,14 +15,14 @@ func other(kind, name string) string {
 
 func TestService(t *testing.T) {
 	t.Parallel()
-	inner := strings.ReplaceAll(strings.Replace(service(""), "type: LoadBalancer", "type: ClusterIP", 1), "name: lobby", "name: inner")
-	second := strings.ReplaceAll(service(""), "name: lobby", "name: second")
+	inner := strings.ReplaceAll(strings.Replace(service(), "type: LoadBalancer", "type: ClusterIP", 1), "name: lobby", "name: inner")
+	second := strings.ReplaceAll(service(), "name: lobby", "name: second")
 	tests := []struct{ name, text, service, want, wrong string }{
-		{"the only balancer", inner + service(""), "", "lobby", ""},
-		{"by name", service("") + second, "second", "second", ""},
-		{"by name, no balancer", service("") + inner, "inner", "inner", ""},
-		{"two balancers", service("") + second, "", "", `2 Services of type LoadBalancer: "lobby" (a.yaml:2) and "second" (a.yaml:10): write one of them in input "service"`},
-		{"unknown name", service("") + second, "third", "", `no such Service in the manifests: "third"; they hold "lobby" (a.yaml:2) and "second" (a.yaml:10)`},
+		{"the only balancer", inner + service(), "", "lobby", ""},
+		{"by name", service() + second, "second", "second", ""},
+		{"by name, no balancer", service() + inner, "inner", "inner", ""},
+		{"two balancers", service() + second, "", "", `2 Services of type LoadBalancer: "lobby" (a.yaml:2) and "second" (a.yaml:10): write one of them in input "service"`},
+		{"unknown name", service() + second, "third", "", `no such Service in the manifests: "third"; they hold "lobby" (a.yaml:2) and "second" (a.yaml:10)`},
 		{"no balancer", inner, "", "", `no such Service in the manifests: none is of type LoadBalancer; they hold "inner" (a.yaml:2)`},
 		{"no Service", deployment("blue"), "", "", "no such Service in the manifests: none is of type LoadBalancer, which hold no Service at all"},
 	}
@@ -47,7 +47,7 @@ func TestBehind(t *testing.T) {
 	cron := "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: sweep}\nspec: {jobTemplate: {spec: {template: {metadata: {labels: {app: sweep}}}}}}\n"
 	aside := strings.ReplaceAll(deployment("aside"), "app: lobby", "app: aside")
 	custom := "---\napiVersion: example.com/v1\nkind: Deployment\nmetadata: {name: not-ours}\n"
-	selection := behind(t, custom+other("ConfigMap", "c")+deployment("green")+service("")+cron+aside+other("PersistentVolumeClaim", "p")+
+	selection := behind(t, custom+other("ConfigMap", "c")+deployment("green")+service()+cron+aside+other("PersistentVolumeClaim", "p")+
 		"---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\n"+
 		other("Secret", "s")+other("ServiceAccount", "a")+other("CustomResourceDefinition", "d")+other("Namespace", "games")+deployment("blue"))
 	require.Equal(t, []string{"Deployment/green", "Deployment/blue"}, titles(selection.Deployments))
@@ -63,7 +63,7 @@ func TestBehindProblems(t *testing.T) {
 	stateful := strings.Replace(deployment("blue"), "kind: Deployment", "kind: StatefulSet", 1)
 	daemon := strings.NewReplacer("kind: Deployment", "kind: DaemonSet", "apps/v1", "extensions/v1beta1").Replace(deployment("green"))
 	pod := "---\napiVersion: v1\nkind: Pod\nmetadata: {name: bare, labels: {app: lobby}}\n"
-	set := readText(t, service("")+stateful+daemon+pod)
+	set := readText(t, service()+stateful+daemon+pod)
 	lobby, err := set.Service("")
 	require.NoError(t, err)
 	_, err = set.Behind(lobby)
@@ -72,7 +72,7 @@ func TestBehindProblems(t *testing.T) {
 a.yaml:21: DaemonSet "green" is behind Service "lobby": its pods take part of the flows, and only Deployments can be rolled out`+hint+`
 a.yaml:32: Pod "bare" is behind Service "lobby": its pods take part of the flows, and only Deployments can be rolled out`+hint)
 
-	set = readText(t, strings.Replace(service(""), "selector: {app: lobby}", "selector: {}", 1))
+	set = readText(t, strings.Replace(service(), "selector: {app: lobby}", "selector: {}", 1))
 	lobby, err = set.Service("")
 	require.NoError(t, err)
 	_, err = set.Behind(lobby)
@@ -85,15 +85,15 @@ func TestInNamespace(t *testing.T) {
 		return strings.Replace(text, "metadata: {", "metadata: {namespace: "+namespace+", ", 1)
 	}
 	tests := []struct{ name, text, input, want, wrong string }{
-		{"input", service("") + deployment("blue"), "game", "game", ""},
-		{"input and manifests agree", in(service(""), "game") + deployment("blue"), "game", "game", ""},
-		{"manifests", in(service(""), "game") + deployment("blue"), "", "game", ""},
-		{"fallback", service(""), "", "fallback", ""},
-		{"other objects elsewhere", service("") + in(other("ConfigMap", "c"), "shared"), "", "fallback", ""},
-		{"contradictions", in(service(""), "game") + in(other("ConfigMap", "c"), "shared"), "live", "",
+		{"input", service() + deployment("blue"), "game", "game", ""},
+		{"input and manifests agree", in(service(), "game") + deployment("blue"), "game", "game", ""},
+		{"manifests", in(service(), "game") + deployment("blue"), "", "game", ""},
+		{"fallback", service(), "", "fallback", ""},
+		{"other objects elsewhere", service() + in(other("ConfigMap", "c"), "shared"), "", "fallback", ""},
+		{"contradictions", in(service(), "game") + in(other("ConfigMap", "c"), "shared"), "live", "",
 			`a.yaml:2: Service "lobby" is in namespace "game", but input "namespace" says "live"
 a.yaml:10: ConfigMap "c" is in namespace "shared", but input "namespace" says "live"`},
-		{"two namespaces", in(service(""), "game") + in(deployment("blue"), "live"), "", "",
+		{"two namespaces", in(service(), "game") + in(deployment("blue"), "live"), "", "",
 			`Services and Deployments are in different namespaces: "game" (a.yaml:2), "live" (a.yaml:10)
   hint: a rollout has one namespace: leave the others' manifests out`},
 	}
@@ -114,7 +114,7 @@ a.yaml:10: ConfigMap "c" is in namespace "shared", but input "namespace" says "l
 
 func TestInNamespaceLeavesClusterObjectsAndItsInputAlone(t *testing.T) {
 	t.Parallel()
-	before := readText(t, service("")+other("Namespace", "game"))
+	before := readText(t, service()+other("Namespace", "game"))
 	after, _, err := before.InNamespace("game", "")
 	require.NoError(t, err)
 	require.Equal(t, "game", after.Objects[0].GetNamespace())

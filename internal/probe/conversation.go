@@ -56,7 +56,7 @@ func (c *conversation) keep(s socket) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
-		s.Close()
+		_ = s.Close() // nothing was said on it
 		return errCut
 	}
 	c.socket = s
@@ -80,7 +80,7 @@ func (c *conversation) close() {
 		_ = s.SetReadDeadline(time.Now().Add(patience))
 		_, _ = io.Copy(io.Discard, io.LimitReader(s, rest))
 	}
-	s.Close()
+	_ = s.Close() // the sample has been taken
 }
 
 // cut closes the socket whatever goes on, and every later one.
@@ -89,7 +89,7 @@ func (c *conversation) cut() {
 	defer c.mu.Unlock()
 	c.ended = true
 	if c.socket != nil {
-		c.socket.Close()
+		_ = c.socket.Close() // whoever talks on it gets the error
 	}
 }
 

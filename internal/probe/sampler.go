@@ -55,14 +55,14 @@ func (s *Sampler) Stats() Stats {
 // schedule again, with fresh source ports.
 func (s *Sampler) Flows(ctx context.Context) iter.Seq[Flow] {
 	return func(yield func(Flow) bool) {
-		ctx, cancel := context.WithCancel(ctx)
+		inner, cancel := context.WithCancel(ctx)
 		r := newRun(s)
 		defer func() {
 			cancel()
 			r.stop()
 		}()
-		r.start(ctx)
-		r.deliver(ctx, yield)
+		r.start(inner)
+		r.deliver(inner, yield)
 	}
 }
 

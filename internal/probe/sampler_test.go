@@ -89,12 +89,12 @@ func TestSkipsTakenPorts(t *testing.T) {
 	var config net.ListenConfig
 	taken, err := config.ListenPacket(t.Context(), "udp", at(2))
 	require.NoError(t, err)
-	defer taken.Close()
+	defer func() { require.NoError(t, taken.Close()) }()
 	var mu sync.Mutex
 	seen := map[string]int{}
 	server, err := config.ListenPacket(t.Context(), "udp", at(4))
 	require.NoError(t, err)
-	defer server.Close()
+	defer func() { require.NoError(t, server.Close()) }()
 	go func() {
 		buffer := make([]byte, 100)
 		for {
@@ -125,7 +125,7 @@ func TestNoFreePortIsLocal(t *testing.T) {
 	var config net.ListenConfig
 	taken, err := config.ListenPacket(t.Context(), "udp", netip.AddrPortFrom(loopback()[0], first).String())
 	require.NoError(t, err)
-	defer taken.Close()
+	defer func() { require.NoError(t, taken.Close()) }()
 	for _, f := range sample(t, Options{
 		Ports: []Port{{Number: first + 1, Protocol: UDP, Exchange: datagram()}}, Count: 2,
 		Cursor: newCursor(1, uint32(first), uint32(first)),

@@ -59,7 +59,7 @@ func serveUDP(tb testing.TB, host string, answer func(datagram []byte, reply fun
 		}
 	}()
 	tb.Cleanup(func() {
-		conn.Close()
+		_ = conn.Close() // ends the loop
 		<-done
 	})
 	return Port{Number: portOf(tb, conn.LocalAddr()), Protocol: UDP, Exchange: datagram()}
@@ -171,7 +171,7 @@ func free(tb testing.TB, first, n uint16) bool {
 		if err != nil {
 			return false
 		}
-		packet.Close()
+		_ = packet.Close()
 	}
 	return true
 }

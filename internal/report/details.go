@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/org/l4-canary/internal/rollout"
@@ -84,7 +85,7 @@ func (p page) timings() string {
 			row[1] = timing(stage.Move)
 		}
 		if stage.Propagation != nil {
-			row[2] = timing(*stage.Propagation)
+			row[2] = atMost(*stage.Propagation)
 		}
 		if stage.Sampling > 0 {
 			row[3] = timing(stage.Sampling)
@@ -96,8 +97,7 @@ func (p page) timings() string {
 
 // pods are those that answered at the last stage where pods named themselves.
 func (p page) pods() string {
-	for i := len(p.Stages) - 1; i >= 0; i-- {
-		stage := p.Stages[i]
+	for _, stage := range slices.Backward(p.Stages) {
 		t, rows := newTable("Port", "Pod", "Side", "Flows:"), 0
 		for _, m := range stage.Ports {
 			for _, pod := range m.Pods {

@@ -79,6 +79,10 @@ func plural(n int, thing string) string {
 	return count(n) + " " + thing + "s"
 }
 
+// atMost is a propagation: the balancer had followed when the window that was
+// judged began, and may have long before.
+func atMost(d time.Duration) string { return "≤" + space + timing(d) }
+
 // timing is a duration as people say it.
 func timing(d time.Duration) string {
 	switch {

@@ -40,10 +40,10 @@ func SampleJSON(w io.Writer, m rollout.Measurement) error {
 func FromJSON(r io.Reader) (record *rollout.Record, version string, err error) {
 	var d reportDocument
 	decoder := json.NewDecoder(r)
-	if err := decoder.Decode(&d); err != nil {
+	if err = decoder.Decode(&d); err != nil {
 		return nil, "", fmt.Errorf("reading a JSON report: %w", err)
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+	if _, err = decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, "", errors.New("reading a JSON report: something follows it")
 	}
 	if d.SchemaVersion != schemaVersion {

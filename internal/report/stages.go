@@ -39,7 +39,7 @@ func whole(text string) string { return strings.ReplaceAll(text, " ", space) }
 func (p page) row(s rollout.StageRecord) []string {
 	propagation := none
 	if s.Propagation != nil {
-		propagation = timing(*s.Propagation)
+		propagation = atMost(*s.Propagation)
 	}
 	flows := none
 	if s.Samples > 0 {

@@ -18,9 +18,9 @@ func PlanTable(w io.Writer, plan rollout.Plan) error {
 		plan.Replicas, plan.MaxSurge, plan.MaxUnavailable, max(plan.Replicas-plan.MaxUnavailable, 0), plan.Replicas+plan.MaxSurge)
 	if len(plan.Stages) > 0 {
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(t, "TARGET\tSTABLE\tCANARY\tPLANNED\tERROR\t")
+		_, _ = fmt.Fprintln(t, "TARGET\tSTABLE\tCANARY\tPLANNED\tERROR\t")
 		for _, s := range plan.Stages {
-			fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t\n", s.Target, s.Stable, s.Canary, s.Planned, trim(float64(s.Error), 4))
+			_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t\n", s.Target, s.Stable, s.Canary, s.Planned, trim(float64(s.Error), 4))
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -54,7 +54,7 @@ func frontier(plan rollout.Plan, s rollout.PlannedStage) string {
 func SampleTable(w io.Writer, m rollout.Measurement) error {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	line := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, value) }
+	line := func(name, value string) { _, _ = fmt.Fprintf(t, "%s\t%s\n", name, value) }
 	if m.Verdict != "" {
 		line("verdict", fmt.Sprintf("%s (%s)", m.Verdict, m.Reason))
 	}

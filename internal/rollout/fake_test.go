@@ -3,7 +3,6 @@ package rollout_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
@@ -232,7 +231,7 @@ func newRollout(t *testing.T, c *cluster) (*rollout.Rollout, *balancer, *journal
 			Settle: 5 * time.Second, Propagation: time.Minute, Drain: 30 * time.Second,
 			StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 		},
-		Cluster: c, Prober: b, Journal: j, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Cluster: c, Prober: b, Journal: j, Log: slog.New(slog.DiscardHandler),
 		Record: &rollout.Record{
 			Namespace: "game", Service: "lobby", Mode: "pair",
 			Stable: rollout.Side{Deployment: "lobby-blue"}, Canary: rollout.Side{Deployment: "lobby-green"},

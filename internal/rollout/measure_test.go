@@ -140,12 +140,12 @@ func TestSampleLoopback(t *testing.T) {
 	var config net.ListenConfig
 	server, err := config.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer server.Close()
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	go func() {
 		coin, buffer := rand.New(rand.NewPCG(1, 1)), make([]byte, 100)
 		for {
-			_, from, err := server.ReadFrom(buffer)
-			if err != nil {
+			_, from, rerr := server.ReadFrom(buffer)
+			if rerr != nil {
 				return
 			}
 			_, _ = server.WriteTo([]byte([]string{"old", "new"}[coin.IntN(2)]), from)

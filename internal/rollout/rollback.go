@@ -10,24 +10,22 @@ import (
 )
 
 // conclude turns what stopped the run into its outcome, rolling back first if
-// anything had been changed. It returns only what kept the tool from its work.
-func (r *run) conclude(ctx context.Context, err error) error {
-	setback, isSetback := errors.AsType[*Setback](err)
+// the canary had been introduced.
+func (r *run) conclude(ctx context.Context, failure error) {
+	setback, ok := errors.AsType[*Setback](failure)
+	if !ok && failure != nil {
+		setback = &Setback{Reason: ReasonUnreachable, Message: failure.Error()}
+	}
 	switch {
-	case err == nil:
-		r.settle(r.success())
-		return nil
-	case ctx.Err() != nil:
+	case failure == nil:
+		r.succeed()
+		return
+	case cancelled(ctx):
 		r.settle(Interrupted, ReasonCancelled, "the run was cancelled; the pods stay as they are, which is safe for traffic")
-		return nil
-	case !isSetback && !r.touched:
-		r.settle(Refused, ReasonUnreachable, err.Error())
-		return err
-	case !isSetback:
-		setback = &Setback{Reason: ReasonUnreachable, Message: err.Error()}
-	case !r.touched && (setback.Reason == ReasonInput || setback.Reason == ReasonPreflight):
+		return
+	case !r.touched && refusals[setback.Reason]:
 		r.settle(Refused, setback.Reason, setback.Message)
-		return nil
+		return
 	}
 	r.Record.Troubles = setback.Troubles
 	r.Journal.Troubled(ctx, setback.Troubles)
@@ -36,19 +34,31 @@ func (r *run) conclude(ctx context.Context, err error) error {
 		outcome = r.rollback(ctx)
 	}
 	r.settle(outcome, setback.Reason, setback.Message)
-	if isSetback {
-		return nil
-	}
-	return err
 }
 
-// success is the outcome of a run whose stages all passed.
-func (r *run) success() (Outcome, Reason, string) {
+// refusals are the reasons for which a run that wrote nothing did not begin;
+// with any other the service itself was not in order.
+var refusals = map[Reason]bool{ReasonInput: true, ReasonPreflight: true, ReasonUnreachable: true}
+
+// fault is the error of a run that could not do its work. A setback is a result,
+// and so is being cancelled.
+func fault(ctx context.Context, failure error) error {
+	if _, ok := errors.AsType[*Setback](failure); ok || cancelled(ctx) {
+		return nil
+	}
+	return failure
+}
+
+func cancelled(ctx context.Context) bool { return ctx.Err() != nil }
+
+// succeed closes a run whose stages all passed.
+func (r *run) succeed() {
 	last := r.plan.Stages[len(r.plan.Stages)-1]
 	if last.Target < 100 {
-		return Held, ReasonPass, fmt.Sprintf("every stage up to %s passed; the steps end there", last.Target)
+		r.settle(Held, ReasonPass, fmt.Sprintf("every stage up to %s passed; the steps end there", last.Target))
+		return
 	}
-	return Promoted, ReasonPass, "every stage showed the split its pods should give"
+	r.settle(Promoted, ReasonPass, "every stage showed the split its pods should give")
 }
 
 // settle closes the record.
@@ -86,29 +96,33 @@ func (r *run) restore(ctx context.Context) error {
 		return err
 	}
 	r.now = counts{state.Stable.Replicas, state.Canary.Replicas} // also after drift
-	for {
-		// Unready pods are the first that a scale-down removes.
-		if serving := min(state.Canary.Serving, state.Canary.Available); serving < r.now.canary {
-			if err := r.write(ctx, counts{r.now.stable, serving}); err != nil {
-				return err
-			}
-		}
-		if r.now == r.original {
-			break
-		}
-		step, err := r.Plan.next(r.now, r.original, state.Stable.Serving+min(state.Canary.Serving, r.now.canary))
-		if err != nil {
-			return err
-		}
-		if err := r.write(ctx, step); err != nil {
-			return err
-		}
-		if state, err = r.restored(ctx); err != nil {
+	for r.now != r.original {
+		if state, err = r.restoreStep(ctx, state); err != nil {
 			return err
 		}
 	}
 	_, err = r.restored(ctx)
 	return err
+}
+
+// restoreStep is one round of restore.
+func (r *run) restoreStep(ctx context.Context, state State) (State, error) {
+	// Unready pods are the first that a scale-down removes.
+	if serving := min(state.Canary.Serving, state.Canary.Available); serving < r.now.canary {
+		if err := r.write(ctx, counts{r.now.stable, serving}); err != nil {
+			return state, err
+		}
+	}
+	if r.now != r.original {
+		step, err := r.Plan.next(r.now, r.original, state.Stable.Serving+r.now.canary)
+		if err != nil {
+			return state, err
+		}
+		if err = r.write(ctx, step); err != nil {
+			return state, err
+		}
+	}
+	return r.restored(ctx)
 }
 
 // restored waits for one step of a rollback. Canaries only have to exist, and

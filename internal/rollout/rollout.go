@@ -97,7 +97,8 @@ func (r *Rollout) Run(ctx context.Context) error {
 	if limited.Err() != nil && errors.Is(context.Cause(limited), errTimeout) {
 		err = &Setback{Reason: ReasonDeadline, Message: "the run took longer than timeout (" + r.Timeout.String() + ")"}
 	}
-	return run.conclude(ctx, err)
+	run.conclude(ctx, err)
+	return fault(ctx, err)
 }
 
 // steps are the rollout itself.

@@ -172,9 +172,9 @@ func (r *run) window(ctx context.Context, rec *StageRecord, judge *Judge, state 
 	watched, cancel := context.WithCancelCause(ctx)
 	guarded := make(chan error, 1)
 	go func() {
-		err := r.watchPods(watched, restarts, forever)
-		cancel(err)
-		guarded <- err
+		disturbance := r.watchPods(watched, restarts, forever)
+		cancel(disturbance)
+		guarded <- disturbance
 	}()
 	began := time.Now()
 	r.count(watched, rec, judge, flows)
@@ -225,11 +225,11 @@ func (r *run) watchPods(ctx context.Context, restarts int, duration time.Duratio
 	limited, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	_, err := watch(limited, r.Cluster, func(s State) (bool, error) {
-		if s.Canary.Restarts > restarts {
-			return false, &Setback{Reason: ReasonFailRestarts, Troubles: s.Troubles, Message: r.restarted(s, restarts)}
-		}
 		if err := r.hopeless(s); err != nil {
 			return false, err
+		}
+		if s.Canary.Restarts > restarts {
+			return false, &Setback{Reason: ReasonFailRestarts, Troubles: s.Troubles, Message: r.restarted(s, restarts)}
 		}
 		if !r.matches(s) {
 			return false, errMoved

@@ -62,10 +62,10 @@ func (g AttributedGate) DetectableRate(oldRate, weight float64, n int, probabili
 
 // binomialProbability returns P(X = k) of n trials with probability p each.
 func binomialProbability(k, n int, p float64) float64 {
-	switch {
-	case p == 0:
+	switch p {
+	case 0:
 		return boolProbability(k == 0)
-	case p == 1:
+	case 1:
 		return boolProbability(k == n)
 	}
 	return math.Exp(logChoose(n, k) + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))

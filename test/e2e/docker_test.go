@@ -18,6 +18,7 @@ import (
 // containerAction builds the image as a runner would, with the legacy builder
 // and bases made here, and runs it with a runner's mounts against the cluster.
 func containerAction(t *testing.T, l *lab) {
+	t.Helper()
 	docker := startDocker(t)
 	t.Log(docker(t, "build", "--network", "none", "--build-arg", "BUILD_IMAGE=local/go", "--build-arg", "BASE_IMAGE=local/busybox",
 		"-t", "l4-canary:e2e", buildContext(t, docker)))
@@ -71,27 +72,31 @@ func startDocker(t *testing.T) func(t *testing.T, args ...string) string {
 	t.Helper()
 	_, err := exec.LookPath("dockerd")
 	require.NoError(t, err, "the container action is tested with a Docker engine: apt-get install docker.io busybox-static")
-	dir, err := os.MkdirTemp("", "docker") // short: the path of a socket is limited
+	//nolint:usetesting // t.TempDir's path is too long for a socket
+	dir, err := os.MkdirTemp("", "docker")
 	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	socket := "unix://" + dir + "/s.sock"
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
-	daemon := exec.Command("dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "-H", socket,
+	daemon := exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "-H", socket,
 		"--pidfile", dir+"/pid", "--iptables=false", "--ip6tables=false", "--bridge=none")
 	daemon.Stdout, daemon.Stderr = log, log
 	require.NoError(t, daemon.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- daemon.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = daemon.Wait() // it ends by a signal
+	}()
 	t.Cleanup(func() {
-		_ = daemon.Process.Signal(syscall.SIGTERM)
+		require.NoError(t, daemon.Process.Signal(syscall.SIGTERM))
 		select {
 		case <-ended:
 		case <-time.After(time.Minute):
 			t.Error("dockerd did not end")
-			_ = daemon.Process.Kill()
+			require.NoError(t, daemon.Process.Kill())
 		}
-		log.Close()
+		require.NoError(t, log.Close())
 	})
 	docker := func(t *testing.T, args ...string) string {
 		t.Helper()

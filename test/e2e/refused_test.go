@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 // refused runs what must not begin, and then reads in the audit log that the
 // program wrote nothing.
 func refused(t *testing.T, l *lab) {
+	t.Helper()
 	l.namespace(t, "refused")
 	seed := "testdata/manifests/seed"
 	clusterIP := seedWithService(t, "type: LoadBalancer", "type: ClusterIP")
@@ -39,7 +41,7 @@ func refused(t *testing.T, l *lab) {
 		{"as the page prints it", []string{"--manifests", "testdata/manifests/seed-as-printed"}, 2, "apiVersion"},
 		{"unknown context", []string{"--manifests", seed, "--context", "elsewhere"}, 2, "elsewhere"},
 	}
-	began := time.Now().Add(-time.Second)
+	began := time.Now()
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			res := l.run(t, append(seedArgs("refused", seed), row.args...)...)
@@ -102,7 +104,7 @@ func (l *lab) audited(t *testing.T, agent string, since time.Time) (seen int, wr
 	t.Helper()
 	file, err := os.Open(l.audit)
 	require.NoError(t, err)
-	defer file.Close()
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
 	scanner := bufio.NewScanner(file)
 	scanner.Buffer(nil, 1<<22)
 	for scanner.Scan() {
@@ -177,7 +179,7 @@ func planArgs() []string {
 func (l *lab) output(t *testing.T, args ...string) ([]byte, error) {
 	t.Helper()
 	out, err := command(t.Context(), "bin/l4-canary", args...).Output()
-	if exit, ok := err.(*exec.ExitError); ok {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Logf("%s", exit.Stderr)
 	}
 	return out, err

@@ -119,6 +119,7 @@ func tenPods(t *testing.T, l *lab, namespace string) {
 
 // held ends below 100 %.
 func held(t *testing.T, l *lab) {
+	t.Helper()
 	l.namespace(t, "held")
 	w := l.watch(t, "held", "old-nginx", "new-nginx", 1)
 	res := l.run(t, append(seedArgs("held", "testdata/manifests/seed"), "--steps", "50")...)

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// secretToken authenticates to the API server of the scripts. It must never be
+// printed.
+const secretToken = "eyJhbGciOi-THE-SECRET-TOKEN"
+
+// serverKey is where a script's API server is kept.
+type serverKey struct{}
+
+// apiServer answers reads as a cluster would, and remembers everything else.
+type apiServer struct {
+	kind string
+
+	mu     sync.Mutex
+	reads  int
+	writes []string
+}
+
+// written are the requests that could have changed something. The server-side dry
+// run of an apply changes nothing.
+func (s *apiServer) written() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
+}
+
+// ServeHTTP implements http.Handler.
+func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	dryRun := r.Method == http.MethodPatch && r.URL.Query().Get("dryRun") == "All" &&
+		r.Header.Get("Content-Type") == "application/apply-patch+yaml"
+	s.mu.Lock()
+	if r.Method == http.MethodGet || dryRun {
+		s.reads++
+	} else {
+		s.writes = append(s.writes, r.Method+" "+r.URL.String())
+	}
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if s.refuse(w, r) {
+		return
+	}
+	if dryRun {
+		s.dryRun(w, r)
+		return
+	}
+	answer, ok := s.answers()[r.URL.Path]
+	switch {
+	case !ok:
+		status(w, http.StatusNotFound, "NotFound", r.URL.Path+" not found")
+	case r.URL.Query().Get("watch") != "":
+		<-r.Context().Done() // nothing ever changes
+	default:
+		_, _ = io.WriteString(w, answer)
+	}
+}
+
+// refuse answers as a server that turns its callers down.
+func (s *apiServer) refuse(w http.ResponseWriter, r *http.Request) bool {
+	switch {
+	case s.kind == "unauthorized" || r.Header.Get("Authorization") != "Bearer "+secretToken:
+		status(w, http.StatusUnauthorized, "Unauthorized", "Unauthorized")
+	case s.kind == "forbidden" && r.URL.Path != "/version":
+		status(w, http.StatusForbidden, "Forbidden",
+			`services "nginx" is forbidden: User "ci" cannot get resource "services" in API group "" in the namespace "web"`)
+	case s.kind == "half-forbidden" && strings.HasPrefix(r.URL.Path, "/apis/apps/"):
+		status(w, http.StatusForbidden, "Forbidden",
+			`deployments.apps is forbidden: User "ci" cannot list resource "deployments" in API group "apps" in the namespace "web"`)
+	case s.kind == "broken":
+		status(w, http.StatusInternalServerError, "InternalError", "etcdserver: request timed out")
+	case s.kind == "unavailable":
+		status(w, http.StatusServiceUnavailable, "ServiceUnavailable", "the server is currently unable to handle the request")
+	case s.kind == "no-cluster":
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, "<html><h1>502 Bad Gateway</h1></html>")
+	default:
+		return false
+	}
+	return true
+}
+
+// dryRun answers an apply with what was applied, or with what admission says of
+// images of nobody.
+func (s *apiServer) dryRun(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	if s.kind == "strict" && strings.HasSuffix(r.URL.Path, "/deployments/new-nginx") {
+		status(w, http.StatusForbidden, "Forbidden", `admission webhook "images.example.com" denied the request: image has no digest`)
+		return
+	}
+	_, _ = w.Write(body)
+}
+
+// status answers with a Status object, as every failure of an API server does.
+func status(w http.ResponseWriter, code int, reason, message string) {
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"kind": "Status", "apiVersion": "v1", "metadata": map[string]any{}, "status": "Failure",
+		"message": message, "reason": reason, "code": code,
+	})
+}
+
+// answers are the bodies of every path that is there.
+func (s *apiServer) answers() map[string]string {
+	answers := map[string]string{
+		"/version": `{"major":"1","minor":"34","gitVersion":"v1.34.4","platform":"linux/amd64"}`,
+		"/api":     `{"kind":"APIVersions","versions":["v1"]}`,
+		"/apis": `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"apps","versions":[{"groupVersion":"apps/v1","version":"v1"}],
+			"preferredVersion":{"groupVersion":"apps/v1","version":"v1"}}]}`,
+		"/api/v1": `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"v1","resources":[
+			{"name":"services","singularName":"service","namespaced":true,"kind":"Service","verbs":["get","list","patch","watch"]},
+			{"name":"pods","singularName":"pod","namespaced":true,"kind":"Pod","verbs":["get","list","watch"]}]}`,
+		"/apis/apps/v1": `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"apps/v1","resources":[
+			{"name":"deployments","singularName":"deployment","namespaced":true,"kind":"Deployment","verbs":["get","list","patch","watch"]}]}`,
+		"/apis/apps/v1/namespaces/web/deployments":                   deploymentList(),
+		"/api/v1/namespaces/web/pods":                                emptyList("v1", "PodList"),
+		"/apis/discovery.k8s.io/v1/namespaces/web/endpointslices":    emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
+		"/api/v1/namespaces/web/services":                            emptyList("v1", "ServiceList"),
+		"/api/v1/namespaces/default/services":                        emptyList("v1", "ServiceList"),
+		"/apis/apps/v1/namespaces/default/deployments":               emptyList("apps/v1", "DeploymentList"),
+		"/api/v1/namespaces/default/pods":                            emptyList("v1", "PodList"),
+		"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices": emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
+	}
+	switch s.kind {
+	case "serving", "strict":
+		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))
+		answers["/api/v1/namespaces/web/services/nginx"] = service()
+	case "swapped":
+		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 0), deployment("new-nginx", 10))
+		answers["/api/v1/namespaces/web/services/nginx"] = service()
+	case "both":
+		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 5), deployment("new-nginx", 5))
+	case "crowded":
+		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 5), deployment("older-nginx", 2))
+	}
+	return answers
+}
+
+func emptyList(apiVersion, kind string) string {
+	return fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"metadata":{"resourceVersion":"4711"},"items":[]}`, apiVersion, kind)
+}
+
+func deploymentList(items ...string) string {
+	return `{"apiVersion":"apps/v1","kind":"DeploymentList","metadata":{"resourceVersion":"4711"},"items":[` + strings.Join(items, ",") + `]}`
+}
+
+// deployment is the seed's, live with so many pods.
+func deployment(name string, replicas int) string {
+	return fmt.Sprintf(`{"metadata":{"name":%[1]q,"namespace":"web","uid":"uid-%[1]s","resourceVersion":"4700","generation":3},
+		"spec":{"replicas":%[2]d,"selector":{"matchLabels":{"run":%[1]q}},"template":{"metadata":{"labels":{"run":%[1]q,"app":"nginx"}},
+		"spec":{"containers":[{"name":%[1]q,"image":"registry.example.com/%[1]s:1","ports":[{"containerPort":80,"protocol":"TCP"}]}]}}},
+		"status":{"observedGeneration":3,"replicas":%[2]d,"readyReplicas":%[2]d,"availableReplicas":%[2]d}}`, name, replicas)
+}
+
+// service is the seed's, live with an address.
+func service() string {
+	return `{"apiVersion":"v1","kind":"Service","metadata":{"name":"nginx","namespace":"web","resourceVersion":"4600"},
+		"spec":{"type":"LoadBalancer","clusterIP":"10.96.0.7","ipFamilies":["IPv4"],"selector":{"app":"nginx"},
+		"ports":[{"port":80,"protocol":"TCP","targetPort":80}]},
+		"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.7"}]}}}`
+}
+
+// startCluster starts an API server for the rest of the script. "gone" is one that
+// has stopped listening; "untrusted" one whose certificate nobody knows.
+func startCluster(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: cluster KIND")
+	}
+	state := ts.Value(serverKey{})
+	api, ok := state.(*apiServer)
+	if !ok {
+		ts.Fatalf("the script has no API server")
+	}
+	api.mu.Lock()
+	api.kind, api.reads = args[0], 0
+	api.mu.Unlock()
+	start := httptest.NewServer
+	if args[0] == "untrusted" {
+		start = httptest.NewTLSServer
+	}
+	server := start(api)
+	server.Config.ErrorLog = nil
+	if args[0] == "gone" {
+		server.Close()
+	} else {
+		ts.Defer(func() {
+			server.CloseClientConnections()
+			server.Close()
+		})
+	}
+	kubeconfig := fmt.Sprintf(`apiVersion: v1
+kind: Config
+current-context: ci
+clusters:
+- name: lab
+  cluster:
+    server: %s
+contexts:
+- name: ci
+  context: {cluster: lab, user: ci, namespace: web}
+users:
+- name: ci
+  user: {token: %s}
+`, server.URL, secretToken)
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "cluster.yaml"), []byte(kubeconfig), 0o600))
+}
+
+// read asserts that the API server was asked, so that "nothing was written" says
+// something.
+func read(ts *testscript.TestScript, neg bool, _ []string) {
+	api, _ := ts.Value(serverKey{}).(*apiServer)
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	if (api.reads > 0) == neg {
+		ts.Fatalf("the API server was asked %d times", api.reads)
+	}
+}
+
+// startEndpoint starts a TCP server that answers as two versions would.
+func startEndpoint(ts *testscript.TestScript, neg bool, args []string) {
+	var percent int
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: endpoint PERCENT")
+	}
+	_, err := fmt.Sscan(args[0], &percent)
+	ts.Check(err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as the script
+	ts.Check(err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := 0; ; n++ {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			// 37 and 100 have no common divisor: a hundred connections hold each
+			// residue once, well mixed.
+			greeting := "old\n"
+			if n*37%100 < percent {
+				greeting = "new\n"
+			}
+			_, _ = io.WriteString(conn, greeting)
+			conn.Close()
+		}
+	}()
+	ts.Defer(func() {
+		listener.Close()
+		<-done
+	})
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	ts.Check(err)
+	ts.Setenv("PORT", port)
+}
