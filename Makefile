@@ -2,6 +2,7 @@
 # make demo       the seed's canary on a real cluster on this machine
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
+# make generate   action.yml and the README's tables, from internal/config
 
 SHELL := /bin/bash
 # One setting everywhere but under the race detector, so that builds share a cache.
@@ -15,8 +16,8 @@ CACHE := $(or $(L4_CANARY_CACHE),$(HOME)/.cache/l4-canary)
 GOLANGCI := $(CACHE)/golangci-lint-v2.15.0/golangci-lint
 E2E_TIMEOUT := 40m
 
-.PHONY: check build fmt vet lint test unit e2e packages demo demo-down generate clean
-check: fmt vet lint test
+.PHONY: check build fmt vet lint test unit lab-e2e e2e packages verify demo demo-down generate clean
+check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
 
@@ -42,15 +43,17 @@ lint: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 	cd lab && $(GOLANGCI) run --config ../.golangci.yml ./...
 
-test: unit e2e
+test: unit lab-e2e e2e
 
 unit: packages
 	CGO_ENABLED=1 go test -race ./...
 	cd lab && CGO_ENABLED=1 go test -race ./...
 
 # The first run builds Kubernetes, which takes about ten minutes and says so.
+lab-e2e: packages
+	cd lab && go test -tags e2e -run TestLab -count=1 -timeout $(E2E_TIMEOUT) .
+
 e2e: build packages
-	cd lab && go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) .
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -v ./test/e2e
 
 # What the tests need beside Go; the lab installs its own.
@@ -62,6 +65,11 @@ packages:
 	if [ -n "$$missing" ]; then \
 	  echo "installing$$missing"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing libc6-dev; \
 	fi
+
+# Documentation and generated files against the program; part of unit as well.
+verify:
+	go test -count=1 -run 'TestDocs|TestImports' .
+	go test -count=1 -run Generated ./internal/config
 
 generate:
 	go test ./internal/config -run Generated -update
@@ -78,7 +86,7 @@ demo: build
 	  --report-markdown bin/report.md --report-json bin/report.json
 	@echo; cat bin/report.md; echo; echo "The report is in $(CURDIR)/bin/report.md"
 
-demo-down:
+demo-down: bin/lab
 	bin/lab down
 
 clean:

@@ -104,7 +104,7 @@ func resultInputs() []Input {
 		{Name: "outputs-file", Scope: run, Meaning: "not written",
 			Help: "File for the outputs as KEY=value lines"},
 		{Name: "output", Scope: []string{CommandPlan, CommandSample}, Default: "table",
-			Help: "What `plan` prints: `table` or `json`"},
+			Help: "What is printed: `table` or `json`"},
 	}
 }
 

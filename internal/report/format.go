@@ -86,6 +86,8 @@ func atMost(d time.Duration) string { return "≤" + space + timing(d) }
 // timing is a duration as people say it.
 func timing(d time.Duration) string {
 	switch {
+	case d > 0 && d < 100*time.Millisecond:
+		return trim(float64(d.Microseconds())/1000, 0) + space + "ms"
 	case d < 10*time.Second:
 		return trim(d.Seconds(), 1) + space + "s"
 	case d < time.Minute:
