@@ -16,7 +16,7 @@ CACHE := $(or $(L4_CANARY_CACHE),$(HOME)/.cache/l4-canary)
 GOLANGCI := $(CACHE)/golangci-lint-v2.15.0/golangci-lint
 E2E_TIMEOUT := 40m
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e kubernetes packages verify demo demo-down generate clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -50,10 +50,13 @@ unit: packages
 	cd lab && CGO_ENABLED=1 go test -race ./...
 
 # The first run builds Kubernetes, which takes about ten minutes and says so.
-lab-e2e: packages
+kubernetes: bin/lab
+	bin/lab build
+
+lab-e2e: kubernetes packages
 	cd lab && go test -tags e2e -run TestLab -count=1 -timeout $(E2E_TIMEOUT) .
 
-e2e: build packages
+e2e: build kubernetes packages
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -v ./test/e2e
 
 # What the tests need beside Go; the lab installs its own.

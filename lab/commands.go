@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -16,6 +18,21 @@ import (
 	"github.com/org/l4-canary/lab/internal/native"
 	"github.com/org/l4-canary/lab/internal/process"
 )
+
+func (a *app) build() *cobra.Command {
+	return &cobra.Command{
+		Use:   "build",
+		Short: "Build what a lab is made of, so that up is quick",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			provider, err := a.cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return provider.Build(cmd.Context())
+		},
+	}
+}
 
 func (a *app) up() *cobra.Command {
 	opts := cluster.Options{}
@@ -89,17 +106,21 @@ func (a *app) status() *cobra.Command {
 
 func (a *app) table(s cluster.Status) error {
 	const mib = 1 << 20
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "lab\t%s (%s, %s)\nrunning\t%t\nserver\t%s\nkubeconfig\t%s\n", s.Name, s.Provider, s.ProxyMode, s.Running, s.Server, s.Kubeconfig)
-	fmt.Fprintf(w, "restricted\t%s\naudit log\t%s\nlogs\t%s\nregistry\t%s\n", s.Restricted, s.AuditLog, s.Logs, s.Registry)
-	fmt.Fprintf(w, "addresses\t%v\nmemory\t%d MiB resident, %d MiB with shared pages counted once\n", s.Pools, s.RSS/mib, s.PSS/mib)
-	fmt.Fprintln(w, "\nNODE\tADDRESS\tREADY")
+	var text strings.Builder
+	fmt.Fprintf(&text, "lab\t%s (%s, %s)\nrunning\t%t\nserver\t%s\nkubeconfig\t%s\n", s.Name, s.Provider, s.ProxyMode, s.Running, s.Server, s.Kubeconfig)
+	fmt.Fprintf(&text, "restricted\t%s\naudit log\t%s\nlogs\t%s\nregistry\t%s\n", s.Restricted, s.AuditLog, s.Logs, s.Registry)
+	fmt.Fprintf(&text, "addresses\t%v\nmemory\t%d MiB resident, %d MiB with shared pages counted once\n", s.Pools, s.RSS/mib, s.PSS/mib)
+	text.WriteString("\nNODE\tADDRESS\tREADY\n")
 	for _, node := range s.Nodes {
-		fmt.Fprintf(w, "%s\t%s\t%t\n", node.Name, node.Address, node.Ready)
+		fmt.Fprintf(&text, "%s\t%s\t%t\n", node.Name, node.Address, node.Ready)
 	}
-	fmt.Fprintln(w, "\nPROCESS\tPID\tRUNNING\tMIB")
+	text.WriteString("\nPROCESS\tPID\tRUNNING\tMIB\n")
 	for _, p := range s.Processes {
-		fmt.Fprintf(w, "%s\t%d\t%t\t%d\n", p.Name, p.PID, p.Running, p.RSS/mib)
+		fmt.Fprintf(&text, "%s\t%d\t%t\t%d\n", p.Name, p.PID, p.Running, p.RSS/mib)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(w, text.String()); err != nil {
+		return err
 	}
 	return w.Flush()
 }
@@ -200,7 +221,10 @@ func (a *app) printLogs(status cluster.Status, wanted []string, lines int) error
 		if p.Log == "" || (len(wanted) > 0 && !slices.Contains(wanted, p.Name)) {
 			continue
 		}
-		fmt.Fprintf(a.out, "== %s\n%s\n", filepath.Clean(p.Log), process.Record{Log: p.Log}.Tail(lines))
+		tail := process.Record{Log: p.Log}.Tail(lines)
+		if _, err := fmt.Fprintf(a.out, "== %s\n%s\n", filepath.Clean(p.Log), tail); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func TestLab(t *testing.T) {
 			l := lab{binary: binary, name: tt.name}
 			before := machine(t)
 			up := append([]string{"up"}, tt.args...)
-			t.Cleanup(func() { l.command(context.WithoutCancel(t.Context()), "down").Run() })
+			t.Cleanup(func() { _ = l.command(context.WithoutCancel(t.Context()), "down").Run() })
 			l.run(t, up...)
 			require.Contains(t, l.run(t, up...), "is up already")
 			t.Run("status", l.status)
@@ -129,10 +129,10 @@ func ask(ctx context.Context, network, address string) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
+	if err = conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
 		return "", err
 	}
-	if _, err := conn.Write([]byte("x\n")); err != nil {
+	if _, err = conn.Write([]byte("x\n")); err != nil {
 		return "", err
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')
@@ -190,7 +190,7 @@ func (l lab) restricted(t *testing.T) {
 		{"get", "secrets"}, {"get", "nodes"}, {"get", "pods", "--namespace", "kube-system"},
 		{"create", "configmap", "x"}, {"delete", "namespace", "default"},
 	} {
-		out, err := as(forbidden...)
+		out, err = as(forbidden...)
 		require.Error(t, err, forbidden)
 		require.Contains(t, strings.ToLower(out), "forbidden", forbidden)
 	}

@@ -1,6 +1,7 @@
 // Command lab makes a real Kubernetes cluster on this machine to try l4-canary
 // on, and takes it away again:
 //
+//	lab build       build what it is made of, so that up is quick
 //	lab up          make it; a second time says that it is there
 //	lab status      what runs, where, and how much memory it takes
 //	lab kubeconfig  print the path of a kubeconfig

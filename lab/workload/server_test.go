@@ -49,18 +49,25 @@ func start(t *testing.T, cfg Config) *running {
 	return r
 }
 
+// answer is what a request came back with.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // get asks over a connection of its own.
-func get(t *testing.T, l net.Listener, path string) (*http.Response, string) {
+func get(t *testing.T, l net.Listener, path string) answer {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+path, nil)
 	require.NoError(t, err)
-	answer, err := client.Do(req)
+	resp, err := client.Do(req)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return answer, string(body)
+	return answer{status: resp.StatusCode, header: resp.Header, body: string(body)}
 }
 
 // dial opens a connection that is closed when the test ends.
@@ -90,11 +97,11 @@ func TestHTTPAnswersWithTheVersion(t *testing.T) {
 	t.Parallel()
 	s := start(t, testConfig())
 	for _, path := range []string{"/", "/any/path?q=1"} {
-		answer, body := get(t, s.http, path)
-		require.Equal(t, http.StatusOK, answer.StatusCode)
-		require.Equal(t, "new\n", body)
-		require.Equal(t, "new", answer.Header.Get("X-Version"))
-		require.Equal(t, "web-1", answer.Header.Get("X-Pod"))
+		got := get(t, s.http, path)
+		require.Equal(t, http.StatusOK, got.status)
+		require.Equal(t, "new\n", got.body)
+		require.Equal(t, "new", got.header.Get("X-Version"))
+		require.Equal(t, "web-1", got.header.Get("X-Pod"))
 	}
 }
 
@@ -127,12 +134,12 @@ func TestHealth(t *testing.T) {
 	s := start(t, testConfig())
 	for _, l := range []net.Listener{s.http, s.health} {
 		require.Eventually(t, s.ready.Load, time.Second, time.Millisecond)
-		answer, body := get(t, l, "/healthz")
-		require.Equal(t, http.StatusOK, answer.StatusCode)
-		require.Equal(t, "ok\n", body)
+		got := get(t, l, "/healthz")
+		require.Equal(t, http.StatusOK, got.status)
+		require.Equal(t, "ok\n", got.body)
 	}
-	answer, _ := get(t, s.health, "/")
-	require.Equal(t, http.StatusNotFound, answer.StatusCode)
+	got := get(t, s.health, "/")
+	require.Equal(t, http.StatusNotFound, got.status)
 }
 
 func TestNeverReady(t *testing.T) {
@@ -140,10 +147,10 @@ func TestNeverReady(t *testing.T) {
 	cfg := testConfig()
 	cfg.NeverReady = true
 	s := start(t, cfg)
-	answer, _ := get(t, s.http, "/healthz")
-	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
-	_, body := get(t, s.http, "/")
-	require.Equal(t, "new\n", body, "it serves all the same")
+	got := get(t, s.http, "/healthz")
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	got = get(t, s.http, "/")
+	require.Equal(t, "new\n", got.body, "it serves all the same")
 }
 
 func TestRefuseIsReadyAndListensNowhereElse(t *testing.T) {
@@ -155,8 +162,8 @@ func TestRefuseIsReadyAndListensNowhereElse(t *testing.T) {
 	require.Empty(t, s.tcp)
 	require.Empty(t, s.udp)
 	require.Eventually(t, s.ready.Load, time.Second, time.Millisecond)
-	answer, _ := get(t, s.health, "/healthz")
-	require.Equal(t, http.StatusOK, answer.StatusCode)
+	got := get(t, s.health, "/healthz")
+	require.Equal(t, http.StatusOK, got.status)
 }
 
 func TestDelayComesBeforeEveryAnswer(t *testing.T) {
@@ -166,8 +173,8 @@ func TestDelayComesBeforeEveryAnswer(t *testing.T) {
 	s := start(t, cfg)
 
 	began := time.Now()
-	_, body := get(t, s.http, "/")
-	require.Equal(t, "new\n", body)
+	got := get(t, s.http, "/")
+	require.Equal(t, "new\n", got.body)
 	require.GreaterOrEqual(t, time.Since(began), cfg.Delay)
 
 	began = time.Now()

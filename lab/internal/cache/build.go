@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -33,30 +33,29 @@ func (s Store) Build(ctx context.Context, b Binary) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(s.Dir, b.Name+"-"+key, b.Name)
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", fmt.Errorf("making the cache: %w", err)
-	}
-	unlock, err := s.lock(ctx, filepath.Dir(path)+".lock", b)
+	unlock, err := s.lock(ctx, filepath.Dir(path), b)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	if _, err := os.Stat(path); err == nil {
-		return path, nil // built while we waited
+	now := time.Now()
+	err = os.Chtimes(path, now, now) // Prune goes by the last use
+	if errors.Is(err, fs.ErrNotExist) {
+		err = s.compile(ctx, b, path)
 	}
-	return path, s.compile(ctx, b, path)
+	return path, err
 }
 
 // compile builds next to path and renames, so that path is never half a binary.
 func (s Store) compile(ctx context.Context, b Binary, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("making the cache: %w", err)
+	}
 	started := time.Now()
 	stop := s.report(fmt.Sprintf("building %s, %s", b.Title, b.Expect), started)
 	defer stop()
 	temporary := path + ".new"
-	defer os.Remove(temporary)
+	defer func() { _ = os.Remove(temporary) }() // there only after an error
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", b.LDFlags, "-o", temporary, ".")
 	cmd.Dir = b.Dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOWORK=off")
@@ -74,8 +73,13 @@ func (s Store) compile(ctx context.Context, b Binary, path string) error {
 	if err := os.Rename(temporary, path); err != nil {
 		return fmt.Errorf("keeping %s: %w", b.Title, err)
 	}
-	fmt.Fprintf(s.Progress, "built %s in %s\n", b.Title, time.Since(started).Round(100*time.Millisecond))
+	s.say("built %s in %s", b.Title, time.Since(started).Round(100*time.Millisecond))
 	return nil
+}
+
+// say writes a line of progress. Nothing is spoilt if nobody reads it.
+func (s Store) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.Progress, format+"\n", args...)
 }
 
 // report writes what goes on now and at every interval until it is stopped.
@@ -84,7 +88,7 @@ func (s Store) report(what string, started time.Time) (stop func()) {
 	if interval == 0 {
 		interval = 15 * time.Second
 	}
-	fmt.Fprintln(s.Progress, what+" …")
+	s.say("%s …", what)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -95,42 +99,11 @@ func (s Store) report(what string, started time.Time) (stop func()) {
 			case <-done:
 				return
 			case <-ticker.C:
-				fmt.Fprintf(s.Progress, "%s … %s\n", what, time.Since(started).Round(time.Second))
+				s.say("%s … %s", what, time.Since(started).Round(time.Second))
 			}
 		}
 	}()
 	return func() { close(done); <-ended }
-}
-
-// lock takes the lock of a build; it goes with the process, however that ends.
-func (s Store) lock(ctx context.Context, path string, b Binary) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("locking the cache: %w", err)
-	}
-	started := time.Now()
-	var stop func()
-	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			file.Close()
-			return nil, fmt.Errorf("locking the cache: %w", err)
-		}
-		if stop == nil {
-			stop = s.report(fmt.Sprintf("waiting for another build of %s", b.Title), started)
-			defer stop()
-		}
-		select {
-		case <-ctx.Done():
-			file.Close()
-			return nil, fmt.Errorf("waiting for another build of %s: %w", b.Title, ctx.Err())
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-	return func() { file.Close() }, nil
 }
 
 // goVersion is that of the toolchain that builds in dir, which go.mod may choose.

@@ -21,24 +21,28 @@ const KubernetesVersion = "1.34.4"
 
 // Binary is a program to build.
 type Binary struct {
-	Name    string   // of the file, and the beginning of its folder's name
-	Title   string   // for people
-	Expect  string   // how long a first build takes, for people
-	Dir     string   // of the main package
-	Sources []string // files and folders that the key covers, Dir included
+	Name    string // of the file, and the beginning of its folder's name
+	Title   string // for people
+	Expect  string // how long a first build takes, for people
+	Dir     string // of the main package, and of all its sources
 	LDFlags string
 }
+
+// Names of the binaries, and the hexadecimal digits of a key behind them.
+const (
+	nodeName     = "node"
+	workloadName = "workload"
+	keyLength    = 16
+)
 
 // Node is the multi-call Kubernetes binary of the repository at root.
 func Node(root string) Binary {
 	const version = "k8s.io/component-base/version."
-	dir := filepath.Join(root, "lab", "node")
 	return Binary{
-		Name:    "node",
-		Title:   "Kubernetes " + KubernetesVersion,
-		Expect:  "first time only, about 10 minutes",
-		Dir:     dir,
-		Sources: []string{dir},
+		Name:   nodeName,
+		Title:  "Kubernetes " + KubernetesVersion,
+		Expect: "first time only, about 10 minutes",
+		Dir:    filepath.Join(root, "lab", "node"),
 		LDFlags: "-s -w -X " + version + "gitVersion=v" + KubernetesVersion +
 			" -X " + version + "gitMajor=1 -X " + version + "gitMinor=34",
 	}
@@ -46,13 +50,11 @@ func Node(root string) Binary {
 
 // Workload is the server that the lab's registry serves as every image.
 func Workload(root string) Binary {
-	dir := filepath.Join(root, "lab", "workload")
 	return Binary{
-		Name:    "workload",
+		Name:    workloadName,
 		Title:   "the workload",
 		Expect:  "a few seconds",
-		Dir:     dir,
-		Sources: []string{dir},
+		Dir:     filepath.Join(root, "lab", "workload"),
 		LDFlags: "-s -w",
 	}
 }
@@ -87,32 +89,30 @@ func Dir(getenv func(string) string) (string, error) {
 // read are left out.
 func (b Binary) Key(goVersion string) (string, error) {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n%s\n", goVersion, b.LDFlags)
-	for _, source := range b.Sources {
-		err := filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if entry.IsDir() {
-				if entry.Name() == "testdata" {
-					return fs.SkipDir
-				}
-				return nil
-			}
-			if strings.HasSuffix(path, "_test.go") || !entry.Type().IsRegular() {
-				return nil
-			}
-			rel, err := filepath.Rel(filepath.Dir(source), path)
-			if err != nil {
-				return err
-			}
-			return hashFile(hash, rel, path)
-		})
+	_, _ = fmt.Fprintf(hash, "%s\n%s\n", goVersion, b.LDFlags) // a hash takes everything
+	err := filepath.WalkDir(b.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return "", fmt.Errorf("hashing the sources of %s: %w", b.Title, err)
+			return err
 		}
+		if entry.IsDir() {
+			if entry.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(path, "_test.go") || !entry.Type().IsRegular() {
+			return nil
+		}
+		rel, err := filepath.Rel(filepath.Dir(b.Dir), path)
+		if err != nil {
+			return err
+		}
+		return hashFile(hash, rel, path)
+	})
+	if err != nil {
+		return "", fmt.Errorf("hashing the sources of %s: %w", b.Title, err)
 	}
-	return hex.EncodeToString(hash.Sum(nil))[:16], nil
+	return hex.EncodeToString(hash.Sum(nil))[:keyLength], nil
 }
 
 func hashFile(w io.Writer, name, path string) error {

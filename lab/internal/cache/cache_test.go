@@ -20,7 +20,7 @@ func newSource(t *testing.T) cache.Binary {
 	dir := filepath.Join(t.TempDir(), "src")
 	write(t, filepath.Join(dir, "go.mod"), "module example.test/small\n\ngo 1.26.0\n")
 	write(t, filepath.Join(dir, "main.go"), "package main\n\nfunc main() {}\n")
-	return cache.Binary{Name: "small", Title: "a small program", Expect: "a second", Dir: dir, Sources: []string{dir}}
+	return cache.Binary{Name: "small", Title: "a small program", Expect: "a second", Dir: dir}
 }
 
 func write(t *testing.T, path, text string) {

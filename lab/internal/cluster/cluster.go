@@ -14,6 +14,8 @@ var ErrNotFound = errors.New("no such lab")
 
 // Provider makes and removes labs.
 type Provider interface {
+	// Build makes the binaries that Up needs and the cache does not hold.
+	Build(ctx context.Context) error
 	// Up makes the lab and returns when it can be used. If a lab of that name
 	// and these options already runs it says so and changes nothing; one that
 	// runs with other options is an error.

@@ -42,7 +42,7 @@ func (l layout) token() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the tokens: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	record, err := csv.NewReader(file).Read()
 	if err != nil {
 		return "", fmt.Errorf("reading the tokens: %w", err)

@@ -60,14 +60,14 @@ func (p *Provider) Kubeconfig(_ context.Context, name string, user cluster.User)
 // Down implements cluster.Provider. What it cannot remove does not keep it from
 // removing the rest.
 func (p *Provider) Down(_ context.Context, name string) error {
-	state, err := p.load(name)
+	s, err := p.load(name)
 	if errors.Is(err, cluster.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	process.End(state.Processes, endWithin)
+	process.End(s.Processes, endWithin)
 	if err := p.kind().Delete(clusterName(name), p.at(name).kubeconfig(cluster.Admin)); err != nil {
 		return fmt.Errorf("deleting kind cluster %q: %w", clusterName(name), err)
 	}

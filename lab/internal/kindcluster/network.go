@@ -33,8 +33,7 @@ type network struct {
 func inspectNetwork(ctx context.Context) (network, error) {
 	cmd := exec.CommandContext(ctx, "docker", "network", "inspect", networkName, "--format", "{{json .IPAM.Config}}")
 	out, err := cmd.Output()
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(failed.Stderr)))
 	}
 	if err != nil {
@@ -88,7 +87,7 @@ func (n network) pools(index int, dualStack bool) ([]netip.Prefix, error) {
 		return nil, fmt.Errorf("lab number %d: at most %d labs run side by side with kind", index+1, maxLabs)
 	}
 	if n.subnet.Bits() > 20 {
-		return nil, fmt.Errorf("Docker network %q is %s: it must be a /20 or wider to hold LoadBalancer addresses", networkName, n.subnet)
+		return nil, fmt.Errorf("choosing LoadBalancer addresses: Docker network %q is %s: it must be a /20 or wider to hold LoadBalancer addresses", networkName, n.subnet)
 	}
 	slice := last(n.subnet).As4() // ends in 255, as it is a /20 or wider
 	at := 256 - (index+1)<<(32-poolBits)
@@ -102,7 +101,7 @@ func (n network) pools(index int, dualStack bool) ([]netip.Prefix, error) {
 		return pools, nil
 	}
 	if !n.subnet6.IsValid() || n.subnet6.Bits() > 64 {
-		return nil, fmt.Errorf("Docker network %q has no IPv6 subnet of /64 or wider, which dual stack needs", networkName)
+		return nil, fmt.Errorf("choosing LoadBalancer addresses: Docker network %q has no IPv6 subnet of /64 or wider, which dual stack needs", networkName)
 	}
 	slice6 := n.subnet6.Masked().Addr().As16()
 	slice6[11], slice6[15] = 0xff, byte(index<<(128-poolBits6))

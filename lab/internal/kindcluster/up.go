@@ -84,6 +84,12 @@ func (p *Provider) launch(ctx context.Context, s *state) error {
 	return p.save(*s)
 }
 
+// Build makes what Up would otherwise have to make first.
+func (p *Provider) Build(ctx context.Context) error {
+	_, err := p.buildWorkload(ctx)
+	return err
+}
+
 func (p *Provider) buildWorkload(ctx context.Context) (string, error) {
 	source, err := p.Source()
 	if err != nil {
@@ -119,14 +125,14 @@ func (p *Provider) create(opts cluster.Options) error {
 // takeAddresses finds the lab's LoadBalancer addresses and registry address, and
 // makes the first node answer for the former.
 func (p *Provider) takeAddresses(ctx context.Context, s *state) error {
-	network, err := inspectNetwork(ctx)
+	docker, err := inspectNetwork(ctx)
 	if err != nil {
 		return err
 	}
-	if s.Pools, err = network.pools(s.Index, s.Options.DualStack); err != nil {
+	if s.Pools, err = docker.pools(s.Index, s.Options.DualStack); err != nil {
 		return err
 	}
-	s.Registry = network.registry(s.Index)
+	s.Registry = docker.registry(s.Index)
 	nodes, err := p.kind().ListInternalNodes(clusterName(s.Options.Name))
 	if err != nil {
 		return fmt.Errorf("listing the nodes: %w", err)

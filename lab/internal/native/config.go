@@ -91,7 +91,7 @@ func tokenFile(users []identity) []byte {
 
 // configure writes every file that the lab's processes read.
 func (l layout) configure(opts cluster.Options, plan address.Plan, cniPlugins string) error {
-	authority, err := l.certify(opts, plan)
+	authority, err := l.certify(plan)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (l layout) configureNode(n int, opts cluster.Options, plan address.Plan, cn
 }
 
 // certify makes the lab's keys and certificates.
-func (l layout) certify(opts cluster.Options, plan address.Plan) (*pki.Authority, error) {
+func (l layout) certify(plan address.Plan) (*pki.Authority, error) {
 	if err := os.MkdirAll(l.pki(""), 0o700); err != nil {
 		return nil, err
 	}

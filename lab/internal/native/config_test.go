@@ -72,7 +72,7 @@ func TestUsers(t *testing.T) {
 	require.NoError(t, l.configure(opts, testPlan(t, 1, false), "/usr/lib/cni"))
 	file, err := os.Open(l.config("tokens.csv"))
 	require.NoError(t, err)
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	reader := csv.NewReader(file)
 	reader.FieldsPerRecord = -1 // as the API server reads it
 	rows, err := reader.ReadAll()

@@ -31,7 +31,7 @@ func (p *Provider) Down(ctx context.Context, name string) error {
 	defer unlock()
 	state, err := p.load(name)
 	if errors.Is(err, cluster.ErrNotFound) {
-		fmt.Fprintf(p.Out, "there is no lab %q\n", name)
+		p.say("there is no lab %q", name)
 		return nil
 	}
 	if err != nil {
@@ -40,7 +40,7 @@ func (p *Provider) Down(ctx context.Context, name string) error {
 	if err := p.remove(ctx, &state); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Out, "lab %q is down after %.1fs\n", name, time.Since(started).Seconds())
+	p.say("lab %q is down after %.1fs", name, time.Since(started).Seconds())
 	return nil
 }
 
@@ -58,10 +58,10 @@ func (p *Provider) remove(ctx context.Context, state *State) error {
 // stop ends all processes and removes all that the kernel holds for the lab. It
 // works on half a lab too, and twice.
 func (p *Provider) stop(ctx context.Context, state *State) error {
-	layout := p.at(state.Options.Name)
+	cgroup := p.at(state.Options.Name).cgroup()
 	process.End(state.Processes, endWithin)
 	// The pods and their shims, and with the last of them every mount.
-	if err := process.KillCGroup(layout.cgroup(), vanishWithin); err != nil {
+	if err := process.KillCGroup(cgroup, vanishWithin); err != nil {
 		return err
 	}
 	topology, err := state.topology()
@@ -74,7 +74,7 @@ func (p *Provider) stop(ctx context.Context, state *State) error {
 	if err := p.restorePolicy(state); err != nil {
 		return err
 	}
-	if err := process.RemoveCGroup(layout.cgroup(), vanishWithin); err != nil {
+	if err := process.RemoveCGroup(cgroup, vanishWithin); err != nil {
 		return err
 	}
 	state.Complete = false

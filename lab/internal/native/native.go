@@ -47,12 +47,17 @@ func (p *Provider) KubernetesBinary(name string) (string, error) {
 	return state.Node, err
 }
 
+// say writes a line of progress. Nothing is spoilt if nobody reads it.
+func (p *Provider) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.Out, format+"\n", args...)
+}
+
 // step does one step of many and says how long it took.
 func (p *Provider) step(title string, f func() error) error {
 	started := time.Now()
 	if err := f(); err != nil {
 		return fmt.Errorf("%s: %w", title, err)
 	}
-	fmt.Fprintf(p.Out, "%-42s %5.1fs\n", title, time.Since(started).Seconds())
+	p.say("%-42s %5.1fs", title, time.Since(started).Seconds())
 	return nil
 }

@@ -84,7 +84,7 @@ func (p *Provider) require(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("looking for what the lab needs: missing Debian packages; "+
 			"install them with: sudo apt-get install --no-install-recommends %s", strings.Join(lacks, " "))
 	}
-	fmt.Fprintf(p.Out, "installing Debian packages: %s …\n", strings.Join(lacks, " "))
+	p.say("installing Debian packages: %s …", strings.Join(lacks, " "))
 	install := append([]string{"install", "--yes", "--no-install-recommends"}, lacks...)
 	for _, args := range [][]string{{"update"}, install} {
 		if err := aptGet(ctx, args); err != nil {

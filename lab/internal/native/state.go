@@ -114,7 +114,7 @@ func (p *Provider) lock(ctx context.Context) (unlock func(), err error) {
 		if file != nil {
 			return func() {
 				_ = os.Remove(p.StateRoot) // stays unless it is empty
-				file.Close()
+				_ = file.Close()
 			}, nil
 		}
 		select {
@@ -142,7 +142,7 @@ func (p *Provider) tryLock() (*os.File, error) {
 			return dir, nil
 		}
 	}
-	dir.Close()
+	_ = dir.Close()
 	if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, err
 	}

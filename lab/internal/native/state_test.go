@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/org/l4-canary/lab/internal/cache"
 	"github.com/org/l4-canary/lab/internal/cluster"
 	"github.com/org/l4-canary/lab/internal/process"
 )
@@ -122,6 +123,35 @@ func TestLockWaitsAndGivesUpWithContext(t *testing.T) {
 	unlock, err = p.lock(t.Context())
 	require.NoError(t, err)
 	unlock()
+}
+
+// TestPruneSparesWhatLabsUse: a lab that was made from another checkout goes on
+// using that one's Kubernetes, "lab kubectl" too.
+func TestPruneSparesWhatLabsUse(t *testing.T) {
+	t.Parallel()
+	p, out := newProvider(t)
+	p.Store = cache.Store{Dir: t.TempDir(), Progress: out}
+	add := func(folder, name string, age time.Duration) string {
+		path := filepath.Join(p.Store.Dir, folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, nil, 0o755))
+		used := time.Now().Add(-age)
+		require.NoError(t, os.Chtimes(path, used, used))
+		return path
+	}
+	node := add("node-0000000000000001", "node", 0)
+	workload := add("workload-0000000000000001", "workload", 0)
+	previous := add("node-0000000000000002", "node", 2*time.Hour)
+	forgotten := add("node-0000000000000003", "node", 3*time.Hour)
+	state := keep(t, p, options("other"), 0)
+	state.Node = add("node-0000000000000004", "node", 4*time.Hour)
+	require.NoError(t, p.save(state))
+
+	require.NoError(t, p.prune(parts{node: node, workload: workload}))
+	for _, path := range []string{node, workload, previous, state.Node} {
+		require.FileExists(t, path)
+	}
+	require.NoDirExists(t, filepath.Dir(forgotten))
 }
 
 func TestMissingPackages(t *testing.T) {

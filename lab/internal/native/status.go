@@ -17,7 +17,7 @@ func (p *Provider) Status(ctx context.Context, name string) (cluster.Status, err
 	if err != nil {
 		return cluster.Status{}, err
 	}
-	layout := p.at(name)
+	l := p.at(name)
 	status := cluster.Status{
 		Name:       name,
 		Provider:   string(cluster.Native),
@@ -25,26 +25,26 @@ func (p *Provider) Status(ctx context.Context, name string) (cluster.Status, err
 		ProxyMode:  state.Options.ProxyMode,
 		DualStack:  state.Options.DualStack,
 		Server:     server(plan),
-		Kubeconfig: layout.userKubeconfig(cluster.Admin),
-		Restricted: layout.userKubeconfig(cluster.Restricted),
-		AuditLog:   layout.audit(),
-		Logs:       layout.logs(),
+		Kubeconfig: l.userKubeconfig(cluster.Admin),
+		Restricted: l.userKubeconfig(cluster.Restricted),
+		AuditLog:   l.audit(),
+		Logs:       l.logs(),
 		Registry:   registryAddress(plan),
 		Pools:      plan.Pools(),
 	}
-	ready := p.ready(ctx, status)
+	ready := askReady(ctx, status.Kubeconfig)
 	for i, node := range plan.Nodes {
-		name := layout.nodeName(i + 1)
+		name := l.nodeName(i + 1)
 		status.Nodes = append(status.Nodes, cluster.Node{Name: name, Address: node.Addr.String(), Ready: ready[name]})
 		status.Running = status.Running && ready[name]
 	}
-	return status, addProcesses(&status, state, layout.cgroup())
+	return status, addProcesses(&status, state, l.cgroup())
 }
 
-// ready tells which nodes are; none where the API server does not answer, which
-// the status then shows as it is.
-func (p *Provider) ready(ctx context.Context, status cluster.Status) map[string]bool {
-	client, err := newClient(status.Kubeconfig)
+// askReady tells which nodes are ready; none where the API server does not
+// answer, which the status then shows as it is.
+func askReady(ctx context.Context, kubeconfig string) map[string]bool {
+	client, err := newClient(kubeconfig)
 	if err != nil {
 		return nil
 	}

@@ -32,7 +32,8 @@ func (p *Provider) Up(ctx context.Context, opts cluster.Options) error {
 		return err
 	}
 	defer unlock()
-	if done, err := p.running(opts); done || err != nil {
+	done, err := p.running(opts)
+	if done || err != nil {
 		return err // another process made it meanwhile
 	}
 	state, err := p.prepare(ctx, opts, parts)
@@ -42,9 +43,26 @@ func (p *Provider) Up(ctx context.Context, opts cluster.Options) error {
 	if err := p.launch(ctx, state, parts); err != nil {
 		return p.giveUp(ctx, state, err)
 	}
-	fmt.Fprintf(p.Out, "lab %q is up after %.1fs; kubeconfig: %s\n", opts.Name, time.Since(started).Seconds(),
+	p.say("lab %q is up after %.1fs; kubeconfig: %s", opts.Name, time.Since(started).Seconds(),
 		p.at(opts.Name).userKubeconfig(cluster.Admin))
+	if err := p.prune(parts); err != nil {
+		p.say("old binaries stay in the cache: %v", err) // which the lab does not suffer from
+	}
 	return nil
+}
+
+// prune removes old binaries, but none that a lab uses. Of the workload only this
+// lab's counts: registries have read theirs when they started.
+func (p *Provider) prune(parts parts) error {
+	labs, err := p.all()
+	if err != nil {
+		return err
+	}
+	keep := []string{parts.node, parts.workload}
+	for _, lab := range labs {
+		keep = append(keep, lab.Node)
+	}
+	return p.Store.Prune(keep...)
 }
 
 // running tells whether the lab runs already, with these options.
@@ -61,7 +79,7 @@ func (p *Provider) running(opts cluster.Options) (bool, error) {
 		return false, fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t; first: lab down --name %s",
 			opts.Name, was.Nodes, was.ProxyMode, was.DualStack, opts.Name)
 	}
-	fmt.Fprintf(p.Out, "lab %q is up already; kubeconfig: %s\n", opts.Name, p.at(opts.Name).userKubeconfig(cluster.Admin))
+	p.say("lab %q is up already; kubeconfig: %s", opts.Name, p.at(opts.Name).userKubeconfig(cluster.Admin))
 	return true, nil
 }
 
@@ -70,6 +88,12 @@ type parts struct {
 	plugins  string // folder of the CNI plugins
 	node     string // the Kubernetes binary
 	workload string
+}
+
+// Build makes what Up would otherwise have to make first.
+func (p *Provider) Build(ctx context.Context) error {
+	_, err := p.gather(ctx)
+	return err
 }
 
 func (p *Provider) gather(ctx context.Context) (parts, error) {
@@ -93,7 +117,7 @@ func (p *Provider) gather(ctx context.Context) (parts, error) {
 // the new one's index.
 func (p *Provider) prepare(ctx context.Context, opts cluster.Options, parts parts) (*State, error) {
 	if old, err := p.load(opts.Name); err == nil {
-		fmt.Fprintf(p.Out, "clearing away what is left of lab %q\n", opts.Name)
+		p.say("clearing away what is left of lab %q", opts.Name)
 		if err := p.remove(ctx, &old); err != nil {
 			return nil, err
 		}

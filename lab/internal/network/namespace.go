@@ -29,7 +29,9 @@ func Add(name string) error {
 	if err != nil {
 		return fmt.Errorf("adding network namespace: %w", err)
 	}
-	file.Close()
+	if err = file.Close(); err != nil {
+		return fmt.Errorf("adding network namespace: %w", err)
+	}
 	result := make(chan error)
 	go func() {
 		// Never unlocked: the thread, in the wrong namespace now, ends with the goroutine.
@@ -71,7 +73,7 @@ func within(name string, f func() error) error {
 			if err != nil {
 				return err
 			}
-			defer unix.Close(fd)
+			defer func() { _ = unix.Close(fd) }()
 			if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
 				return err
 			}

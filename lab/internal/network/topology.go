@@ -147,21 +147,28 @@ func (t Topology) linkNodes() []string {
 // alike. The source is fixed: the kernel picks it before it knows the port, and
 // so perhaps for another path than the one the connection then takes.
 func (t Topology) poolRoutes() []string {
-	v4 := fmt.Sprintf("route add %s src %s", t.Plan.Pool, t.Plan.Runner)
-	v6 := fmt.Sprintf("-6 route add %s src %s", t.Plan.Pool6, t.Plan.Runner6)
-	if len(t.Plan.Nodes) == 1 {
-		v4 += " via " + t.Plan.Nodes[0].Addr.String()
-		v6 += " via " + t.Plan.Nodes[0].Addr6.String()
-	} else {
-		for _, node := range t.Plan.Nodes {
-			v4 += " nexthop via " + node.Addr.String()
-			v6 += " nexthop via " + node.Addr6.String()
-		}
+	var gateways, gateways6 []netip.Addr
+	for _, node := range t.Plan.Nodes {
+		gateways, gateways6 = append(gateways, node.Addr), append(gateways6, node.Addr6)
 	}
-	if !t.Plan.DualStack() {
-		return []string{v4}
+	routes := []string{poolRoute(t.Plan.Pool, t.Plan.Runner, gateways)}
+	if t.Plan.DualStack() {
+		routes = append(routes, "-6 "+poolRoute(t.Plan.Pool6, t.Plan.Runner6, gateways6))
 	}
-	return []string{v4, v6}
+	return routes
+}
+
+func poolRoute(pool netip.Prefix, source netip.Addr, gateways []netip.Addr) string {
+	hop := " via "
+	if len(gateways) > 1 {
+		hop = " nexthop via "
+	}
+	var route strings.Builder
+	fmt.Fprintf(&route, "route add %s src %s", pool, source)
+	for _, gateway := range gateways {
+		route.WriteString(hop + gateway.String())
+	}
+	return route.String()
 }
 
 func ip(ctx context.Context, args string) error {

@@ -75,9 +75,12 @@ func CreateCGroup(path string) error {
 
 // delegate passes all controllers on to the groups below dir (version 2 only).
 func delegate(dir string) error {
+	if !unified() {
+		return nil
+	}
 	controllers, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
-	if err != nil || !unified() {
-		return nil //nolint:nilerr // version 1 has no such file
+	if err != nil {
+		return fmt.Errorf("listing controllers: %w", err)
 	}
 	for controller := range strings.FieldsSeq(string(controllers)) {
 		file := filepath.Join(dir, "cgroup.subtree_control")

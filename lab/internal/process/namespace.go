@@ -105,7 +105,7 @@ func setns(path string, kind int) error {
 	if err != nil {
 		return fmt.Errorf("opening namespace %q: %w", path, err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if err := unix.Setns(fd, kind); err != nil {
 		return fmt.Errorf("entering namespace %q: %w", path, err)
 	}

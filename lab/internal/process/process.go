@@ -3,7 +3,6 @@ package process
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,19 +25,24 @@ type Record struct {
 	Log   string `json:"log"`
 }
 
-// Start starts argv in a session of its own, so that it outlives the caller and
-// its terminal, with stdout and stderr appended to the log.
+// Start starts argv, whose first word is a path, in a session of its own, so that
+// it outlives the caller and its terminal, with stdout and stderr appended to the
+// log.
 func Start(name, log string, argv []string) (Record, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return Record{}, fmt.Errorf("opening the log of %s: %w", name, err)
 	}
-	defer out.Close()
-	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
-	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	defer func() { _ = out.Close() }() // the process has its own
+	cmd := exec.Cmd{
+		Path:        argv[0],
+		Args:        argv,
+		Dir:         "/",
+		Stdout:      out,
+		Stderr:      out,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}
+	if err = cmd.Start(); err != nil {
 		return Record{}, fmt.Errorf("starting %s: %w", name, err)
 	}
 	record := Record{Name: name, PID: cmd.Process.Pid, Log: log}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -31,11 +30,12 @@ func Handler(ctx context.Context, path string, log *slog.Logger) (http.Handler, 
 		return nil, err
 	}
 	blobs := registry.NewInMemoryBlobHandler()
+	silent := slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo) // the handler logs for it
 	h := &handler{
 		log:     log,
 		layer:   layer,
 		blobs:   blobs.(registry.BlobPutHandler),
-		backing: registry.New(registry.WithBlobHandler(blobs), registry.Logger(discard())),
+		backing: registry.New(registry.WithBlobHandler(blobs), registry.Logger(silent)),
 	}
 	if err := h.putLayer(ctx); err != nil {
 		return nil, err
@@ -57,9 +57,6 @@ func (h *handler) putLayer(ctx context.Context) error {
 	}
 	return nil
 }
-
-// discard silences the backing registry: the handler logs for it.
-func discard() *log.Logger { return log.New(io.Discard, "", 0) }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := parsePath(r.URL.Path)

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -19,27 +18,6 @@ import (
 )
 
 const entrypoint = "/workload"
-
-// Tarball writes the image that the registry would serve under ref in the form
-// that "docker load" and "ctr images import" read.
-func Tarball(w io.Writer, ref, workload string) error {
-	tag, err := name.NewTag(ref)
-	if err != nil {
-		return fmt.Errorf("naming the image: %w", err)
-	}
-	layer, err := newLayer(workload)
-	if err != nil {
-		return err
-	}
-	img, err := newImage(layer, tag.RepositoryStr(), tag.TagStr())
-	if err != nil {
-		return err
-	}
-	if err := tarball.Write(tag, img, w); err != nil {
-		return fmt.Errorf("writing image %q: %w", ref, err)
-	}
-	return nil
-}
 
 // newLayer packs the binary at path as the only file of a layer. Times and
 // owners are zero, so equal binaries give equal digests.
