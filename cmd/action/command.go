@@ -49,7 +49,9 @@ func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 	)
 	if err := root.ExecuteContext(ctx); err != nil {
 		c.tell("l4-canary: %v", err)
-		return max(code, exitOf(err))
+		if code == ExitOK { // no command was reached
+			code = exitOf(err)
+		}
 	}
 	return code
 }
@@ -84,7 +86,7 @@ type body func(ctx context.Context, values config.Values, warnings []string) (Ex
 func (c *Command) inputs(ctx context.Context, code *ExitCode, name, short string, do body) *cobra.Command {
 	cmd := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs}
 	for _, input := range config.ForCommand(name) {
-		help := input.Help
+		help := strings.ReplaceAll(input.Help, "`", "") // pflag takes what they quote for the flag's type
 		if input.Default != "" {
 			help += " (default " + input.Default + ")"
 		}

@@ -114,7 +114,7 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record) {
 	j.endGroup()
 	j.write(record)
 	j.outputs(record)
-	line := fmt.Sprintf("%s (%s): %s", record.Outcome, record.Reason, record.Message)
+	line := fmt.Sprintf("%s: %s", record.Reason, record.Message)
 	if exitOfOutcome(record) == ExitOK {
 		j.log.InfoContext(ctx, "finished", "outcome", record.Outcome, "reason", record.Reason, "message", record.Message)
 		return

@@ -40,6 +40,7 @@ func TestScript(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		ContinueOnError:     true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = &apiServer{}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -80,6 +83,9 @@ func (s *apiServer) refuse(w http.ResponseWriter, r *http.Request) bool {
 	case s.kind == "half-forbidden" && strings.HasPrefix(r.URL.Path, "/apis/apps/"):
 		status(w, http.StatusForbidden, "Forbidden",
 			`deployments.apps is forbidden: User "ci" cannot list resource "deployments" in API group "apps" in the namespace "web"`)
+	case s.kind == "no-pods" && strings.HasSuffix(r.URL.Path, "/pods"):
+		status(w, http.StatusForbidden, "Forbidden",
+			`pods is forbidden: User "ci" cannot list resource "pods" in API group "" in the namespace "web"`)
 	case s.kind == "broken":
 		status(w, http.StatusInternalServerError, "InternalError", "etcdserver: request timed out")
 	case s.kind == "unavailable":
@@ -126,14 +132,10 @@ func (s *apiServer) answers() map[string]string {
 			{"name":"pods","singularName":"pod","namespaced":true,"kind":"Pod","verbs":["get","list","watch"]}]}`,
 		"/apis/apps/v1": `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"apps/v1","resources":[
 			{"name":"deployments","singularName":"deployment","namespaced":true,"kind":"Deployment","verbs":["get","list","patch","watch"]}]}`,
-		"/apis/apps/v1/namespaces/web/deployments":                   deploymentList(),
-		"/api/v1/namespaces/web/pods":                                emptyList("v1", "PodList"),
-		"/apis/discovery.k8s.io/v1/namespaces/web/endpointslices":    emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
-		"/api/v1/namespaces/web/services":                            emptyList("v1", "ServiceList"),
-		"/api/v1/namespaces/default/services":                        emptyList("v1", "ServiceList"),
-		"/apis/apps/v1/namespaces/default/deployments":               emptyList("apps/v1", "DeploymentList"),
-		"/api/v1/namespaces/default/pods":                            emptyList("v1", "PodList"),
-		"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices": emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
+		"/apis/apps/v1/namespaces/web/deployments":                deploymentList(),
+		"/api/v1/namespaces/web/pods":                             emptyList("v1", "PodList"),
+		"/apis/discovery.k8s.io/v1/namespaces/web/endpointslices": emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
+		"/api/v1/namespaces/web/services":                         emptyList("v1", "ServiceList"),
 	}
 	switch s.kind {
 	case "serving", "strict":
@@ -180,20 +182,21 @@ func startCluster(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: cluster KIND")
 	}
-	state := ts.Value(serverKey{})
-	api, ok := state.(*apiServer)
+	api, ok := ts.Value(serverKey{}).(*apiServer)
 	if !ok {
 		ts.Fatalf("the script has no API server")
 	}
 	api.mu.Lock()
 	api.kind, api.reads = args[0], 0
 	api.mu.Unlock()
-	start := httptest.NewServer
-	if args[0] == "untrusted" {
-		start = httptest.NewTLSServer
+	server := httptest.NewUnstartedServer(api)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS() // client-go sends no token without TLS
+	authority := ""
+	if args[0] != "untrusted" {
+		block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+		authority = base64.StdEncoding.EncodeToString(pem.EncodeToMemory(block))
 	}
-	server := start(api)
-	server.Config.ErrorLog = nil
 	if args[0] == "gone" {
 		server.Close()
 	} else {
@@ -209,13 +212,14 @@ clusters:
 - name: lab
   cluster:
     server: %s
+    certificate-authority-data: %q
 contexts:
 - name: ci
   context: {cluster: lab, user: ci, namespace: web}
 users:
 - name: ci
   user: {token: %s}
-`, server.URL, secretToken)
+`, server.URL, authority, secretToken)
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "cluster.yaml"), []byte(kubeconfig), 0o600))
 }
 

@@ -99,8 +99,8 @@ func (c *Client) readable(ctx context.Context, namespace string) error {
 func Unreachable(err error) bool {
 	_, isURL := errors.AsType[*url.Error](err)
 	_, isNet := errors.AsType[net.Error](err)
-	if status, ok := errors.AsType[apierrors.APIStatus](err); ok {
-		return status.Status().Code >= http.StatusInternalServerError || status.Status().Code == http.StatusTooManyRequests
+	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
+		return status.ErrStatus.Code >= http.StatusInternalServerError || status.ErrStatus.Code == http.StatusTooManyRequests
 	}
 	return isURL || isNet
 }

@@ -67,7 +67,15 @@ func (c *Client) Watch(ctx context.Context, target Target) (*Cluster, error) {
 	if err := c.readable(ctx, target.Namespace); err != nil {
 		return nil, err
 	}
-	factory := informers.NewSharedInformerFactoryWithOptions(c.Typed, 0, informers.WithNamespace(target.Namespace))
+	return c.watch(ctx, target, 0)
+}
+
+// watch begins the watches, with a period of resyncs that only tests in a
+// synctest bubble need: without one a reflector waits on a channel that was made
+// outside, and the bubble's clock stands still,
+// https://github.com/kubernetes/client-go/blob/v0.37.2/tools/cache/reflector.go#L446
+func (c *Client) watch(ctx context.Context, target Target, resync time.Duration) (*Cluster, error) {
+	factory := informers.NewSharedInformerFactoryWithOptions(c.Typed, resync, informers.WithNamespace(target.Namespace))
 	cluster := &Cluster{
 		Client: c, Target: target, revision: 1,
 		services:    factory.Core().V1().Services().Lister().Services(target.Namespace),

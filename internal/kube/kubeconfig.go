@@ -65,6 +65,10 @@ func Connect(l Login) (*Connection, error) {
 	return &Connection{Config: config, Namespace: namespace, Context: name, Source: source}, nil
 }
 
+// longestShown is the most of a value that is taken for a path and shown: longer
+// ones may be credentials, such as base64 that was cut off.
+const longestShown = 120
+
 // read loads the kubeconfig and says where it came from, never what it says.
 func (l Login) read() (*clientcmdapi.Config, string, error) {
 	if text, ok := inline(l.Kubeconfig); ok {
@@ -75,6 +79,11 @@ func (l Login) read() (*clientcmdapi.Config, string, error) {
 			return nil, source, fmt.Errorf("input %q is neither a path nor a readable kubeconfig (YAML or base64 of it)", "kubeconfig")
 		}
 		return config, source, nil
+	}
+	if len(l.Kubeconfig) > longestShown {
+		if _, err := os.Stat(l.Kubeconfig); err != nil { // its own words quote the value
+			return nil, "", fmt.Errorf("input %q is neither a path nor a readable kubeconfig (YAML or base64 of it)", "kubeconfig")
+		}
 	}
 	paths, source := l.paths()
 	rules := &clientcmd.ClientConfigLoadingRules{Precedence: paths}
@@ -105,28 +114,36 @@ func (l Login) paths() ([]string, string) {
 	}
 }
 
-// inline is the kubeconfig itself where the value is one, as YAML or base64.
+// inline is the kubeconfig itself where the value is one, as YAML or base64, which
+// may be wrapped as base64(1) does and lack its padding.
 func inline(value string) ([]byte, bool) {
-	if strings.Contains(value, "apiVersion") || strings.Contains(value, "\n") {
-		return []byte(value), true
+	packed := strings.TrimRight(strings.Join(strings.Fields(value), ""), "=")
+	decoded, err := base64.RawStdEncoding.DecodeString(packed)
+	if err == nil && strings.Contains(string(decoded), "apiVersion") {
+		return decoded, true
 	}
-	decoded, err := base64.StdEncoding.DecodeString(value)
-	if err != nil || !strings.Contains(string(decoded), "apiVersion") {
-		return nil, false
-	}
-	return decoded, true
+	return []byte(value), strings.Contains(value, "apiVersion") || strings.Contains(value, "\n")
 }
 
 // check finds what would fail later with a message that helps nobody.
 func check(config *clientcmdapi.Config, name, source string) error {
+	if len(config.Contexts) == 0 {
+		return fmt.Errorf("%s holds no context: it is empty or no kubeconfig", source)
+	}
 	if name == "" {
 		name = config.CurrentContext
 	}
 	if name == "" {
 		return fmt.Errorf("%s has no current-context: set the input %q to one of %s", source, "context", contexts(config))
 	}
-	if config.Contexts[name] == nil {
+	found := config.Contexts[name]
+	switch {
+	case found == nil:
 		return fmt.Errorf("%s has no context %q: allowed are %s", source, name, contexts(config))
+	case config.Clusters[found.Cluster] == nil:
+		return fmt.Errorf("%s has no cluster %q, which its context %q names", source, found.Cluster, name)
+	case found.AuthInfo != "" && config.AuthInfos[found.AuthInfo] == nil:
+		return fmt.Errorf("%s has no user %q, which its context %q names", source, found.AuthInfo, name)
 	}
 	return nil
 }
@@ -135,9 +152,6 @@ func contexts(config *clientcmdapi.Config) string {
 	var names []string
 	for name := range config.Contexts {
 		names = append(names, fmt.Sprintf("%q", name))
-	}
-	if len(names) == 0 {
-		return "none, it is empty"
 	}
 	return strings.Join(sorted(names), ", ")
 }

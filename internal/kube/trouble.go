@@ -59,6 +59,9 @@ func trouble(pod *corev1.Pod, side probe.Version) (rollout.Trouble, bool) {
 func explain(t *rollout.Trouble, status corev1.ContainerStatus) bool {
 	last := status.LastTerminationState.Terminated
 	if now := status.State.Terminated; now != nil {
+		if now.ExitCode == 0 {
+			return false // an init container that has done its work stays so
+		}
 		last = now
 	}
 	// Every pod of the canary is new: if one serves again after a restart, why

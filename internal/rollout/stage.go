@@ -12,7 +12,7 @@ import (
 // already must not be blamed on the canary.
 func (r *run) sampleBaseline(ctx context.Context) error {
 	rec := r.open("baseline", PlannedStage{Stable: r.now.stable})
-	err := r.judge(ctx, rec, r.now.canary)
+	err := r.fail(rec, r.judge(ctx, rec, 0)) // without pods there is nothing to restart
 	if setback, ok := errors.AsType[*Setback](err); ok {
 		return &Setback{
 			Reason: ReasonBaseline, Troubles: setback.Troubles,

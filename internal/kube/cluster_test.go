@@ -1,0 +1,398 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// resync is longer than any test lasts: it only keeps the bubble's clock going.
+const resync = 24 * time.Hour
+
+// world is a cluster that a test holds in its hand.
+type world struct {
+	typed   *fake.Clientset
+	cluster *Cluster
+}
+
+// begin watches a namespace with these objects, inside a bubble.
+func begin(t *testing.T, objects ...runtime.Object) *world {
+	t.Helper()
+	typed := fake.NewClientset(objects...)
+	client := &Client{Typed: typed}
+	cluster, err := client.watch(t.Context(), Target{Namespace: namespace, Service: "lobby", Stable: "old", Canary: "new"}, resync)
+	require.NoError(t, err)
+	return &world{typed: typed, cluster: cluster}
+}
+
+// next is the state after a revision; it must come at once.
+func (w *world) next(t *testing.T, after uint64) rollout.State {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	state, err := w.cluster.Next(ctx, after)
+	require.NoError(t, err)
+	return state
+}
+
+// update writes a Deployment as another client would.
+func (w *world) update(t *testing.T, d *appsv1.Deployment) {
+	t.Helper()
+	_, err := w.typed.AppsV1().Deployments(namespace).Update(t.Context(), d, metav1.UpdateOptions{})
+	require.NoError(t, err)
+}
+
+// scaling answers patches of the scale subresource with an error each, then as an
+// API server would but for the watch event, which deliver sends.
+func (w *world) scaling(t *testing.T, failures ...error) (patches *[]clienttesting.PatchActionImpl) {
+	t.Helper()
+	patches = &[]clienttesting.PatchActionImpl{}
+	w.typed.PrependReactor("patch", "deployments", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		patch, ok := action.(clienttesting.PatchActionImpl)
+		if !ok || patch.Subresource != "scale" {
+			return true, nil, errors.New("only the scale subresource may be patched")
+		}
+		*patches = append(*patches, patch)
+		if n := len(*patches); n <= len(failures) {
+			return true, nil, failures[n-1]
+		}
+		return true, &appsv1.Deployment{}, nil
+	})
+	return patches
+}
+
+func conflict() error {
+	return apierrors.NewConflict(schema.GroupResource{Group: "apps", Resource: "deployments"}, "old", errors.New("the object has been modified"))
+}
+
+func TestNextWaitsForAChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, service(corev1.IPv4Protocol), deployment("old", 2), pod("o1", "old"))
+		synctest.Wait()
+		first := w.next(t, 0)
+		require.Positive(t, first.Revision)
+		require.Equal(t, rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Available: 2}, first.Stable)
+		require.Equal(t, rollout.Pods{}, first.Canary)
+		require.Equal(t, []string{"192.0.2.7"}, first.Addresses)
+		require.Equal(t, first.Revision, w.next(t, 0).Revision, "0 asks for the present state, which has not changed")
+
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := w.cluster.Next(ctx, first.Revision)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Minute, time.Since(began), "nothing changed: it had to wait")
+
+		time.AfterFunc(time.Hour, func() {
+			_, err := w.typed.CoreV1().Pods(namespace).Create(t.Context(), pod("o2", "old"), metav1.CreateOptions{})
+			require.NoError(t, err)
+		})
+		began = time.Now()
+		second, err := w.cluster.Next(t.Context(), first.Revision)
+		require.NoError(t, err)
+		require.Equal(t, time.Hour, time.Since(began))
+		require.Greater(t, second.Revision, first.Revision)
+		require.Equal(t, 2, second.Stable.Pods)
+	})
+}
+
+func TestNextIsNeverOlderThanOurLastScale(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, deployment("old", 2))
+		patches := w.scaling(t)
+		before := w.next(t, 0)
+		require.NoError(t, w.cluster.Scale(t.Context(), probe.Stable, 2, 5))
+		require.Len(t, *patches, 1)
+
+		// The watch lags: what the cache holds is from before our write.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := w.cluster.Next(ctx, 0)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+
+		// A change of anything else does not make it newer.
+		time.AfterFunc(time.Second, func() {
+			_, err := w.typed.CoreV1().Pods(namespace).Create(t.Context(), pod("o1", "old"), metav1.CreateOptions{})
+			require.NoError(t, err)
+		})
+		scaled := deployment("old", 5)
+		scaled.Generation = 2
+		time.AfterFunc(time.Minute, func() { w.update(t, scaled) })
+		began := time.Now()
+		after, err := w.cluster.Next(t.Context(), before.Revision)
+		require.NoError(t, err)
+		require.Equal(t, time.Minute, time.Since(began))
+		require.Equal(t, 5, after.Stable.Replicas)
+		require.False(t, after.Stable.Current, "observedGeneration is still 1")
+	})
+}
+
+func TestScaleIsAPreconditionedPatchOfTheSubresource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		canary := deployment("new", 0)
+		canary.ResourceVersion = "4711"
+		w := begin(t, deployment("old", 2), canary)
+		patches := w.scaling(t)
+		require.NoError(t, w.cluster.Scale(t.Context(), probe.Canary, 0, 3))
+		require.Len(t, *patches, 1)
+		patch := (*patches)[0]
+		require.Equal(t, "new", patch.Name)
+		require.Equal(t, namespace, patch.Namespace)
+		require.Equal(t, types.MergePatchType, patch.PatchType)
+		require.Equal(t, FieldManager, patch.PatchOptions.FieldManager)
+		require.JSONEq(t, `{"metadata":{"resourceVersion":"4711"},"spec":{"replicas":3}}`, string(patch.Patch))
+	})
+}
+
+func TestScaleReadsAgainAfterAConflict(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, deployment("old", 2))
+		patches := w.scaling(t, conflict(), conflict())
+		reads := 0
+		w.typed.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+			reads++
+			d := deployment("old", 2)
+			d.ResourceVersion = []string{"", "10", "11", "12"}[reads]
+			return true, d, nil
+		})
+		require.NoError(t, w.cluster.Scale(t.Context(), probe.Stable, 2, 1))
+		require.Len(t, *patches, 3)
+		for i, version := range []string{"10", "11", "12"} {
+			var sent struct {
+				Metadata struct{ ResourceVersion string }
+			}
+			require.NoError(t, json.Unmarshal((*patches)[i].Patch, &sent))
+			require.Equal(t, version, sent.Metadata.ResourceVersion)
+		}
+	})
+}
+
+func TestScaleGivesUpOnEndlessConflicts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, deployment("old", 2))
+		failures := make([]error, 100)
+		for i := range failures {
+			failures[i] = conflict()
+		}
+		patches := w.scaling(t, failures...)
+		err := w.cluster.Scale(t.Context(), probe.Stable, 2, 1)
+		require.ErrorContains(t, err, `scaling deployment "old" from 2 to 1: `)
+		require.True(t, apierrors.IsConflict(err))
+		require.Len(t, *patches, conflictBackoff.Steps)
+	})
+}
+
+func TestScaleRefusesDrift(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name      string
+		conflicts []error
+		have      int32
+	}{
+		{"seen at once", nil, 7},
+		{"behind a conflict", []error{conflict()}, 3},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				drifted := deployment("old", row.have)
+				drifted.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-scale", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:replicas":{}}}`)}}}
+				start := drifted
+				if row.conflicts != nil {
+					start = deployment("old", 2)
+				}
+				w := begin(t, start)
+				patches := w.scaling(t, row.conflicts...)
+				reads := 0
+				w.typed.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+					reads++
+					if reads <= len(row.conflicts) {
+						return true, start, nil
+					}
+					return true, drifted, nil
+				})
+				err := w.cluster.Scale(t.Context(), probe.Stable, 2, 1)
+				drift, ok := errors.AsType[*rollout.DriftError](err)
+				require.True(t, ok, err)
+				require.Equal(t, rollout.DriftError{Deployment: "old", Want: 2, Have: int(row.have), Author: `"kubectl-scale"`}, *drift)
+				require.Len(t, *patches, len(row.conflicts), "nothing was patched that had drifted")
+			})
+		})
+	}
+}
+
+func TestScaleAndDeleteHandErrorsOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, deployment("old", 2))
+		forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "old", errors.New("no"))
+		patches := w.scaling(t, forbidden)
+		err := w.cluster.Scale(t.Context(), probe.Stable, 2, 1)
+		require.True(t, Forbidden(err))
+		require.Len(t, *patches, 1, "only conflicts are tried again")
+		require.True(t, apierrors.IsNotFound(w.cluster.Scale(t.Context(), probe.Canary, 0, 1)))
+		require.True(t, apierrors.IsNotFound(w.cluster.Delete(t.Context(), probe.Canary)))
+		require.NoError(t, w.cluster.Delete(t.Context(), probe.Stable))
+		synctest.Wait()
+		require.False(t, w.next(t, 0).Stable.Exists)
+	})
+}
+
+// applied answers applies as an API server that keeps nothing, and remembers what
+// it was sent.
+type applied struct {
+	dynamic *dynamicfake.FakeDynamicClient
+	sent    []*unstructured.Unstructured
+	options []metav1.PatchOptions
+	fail    map[string]error // by name
+}
+
+func (w *world) applying(t *testing.T, live ...runtime.Object) *applied {
+	t.Helper()
+	a := &applied{dynamic: dynamicfake.NewSimpleDynamicClient(scheme.Scheme, live...), fail: map[string]error{}}
+	a.dynamic.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		patch, ok := action.(clienttesting.PatchActionImpl)
+		if !ok || patch.PatchType != types.ApplyPatchType {
+			return true, nil, errors.New("only server-side apply is allowed")
+		}
+		object := &unstructured.Unstructured{}
+		if err := object.UnmarshalJSON(patch.Patch); err != nil {
+			return true, nil, err
+		}
+		a.sent, a.options = append(a.sent, object), append(a.options, patch.PatchOptions)
+		answer := object.DeepCopy()
+		answer.SetGeneration(2)
+		return true, answer, a.fail[object.GetName()]
+	})
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, meta.RESTScopeNamespace)
+	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Service"}, meta.RESTScopeNamespace)
+	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, meta.RESTScopeRoot)
+	w.cluster.Dynamic, w.cluster.Mapper = a.dynamic, mapper
+	return a
+}
+
+func TestApplyNeverMovesCounts(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name string
+		live []runtime.Object
+		want int64
+	}{
+		{"a new Deployment begins without pods", nil, 0},
+		{"a live one keeps its pods, whatever the manifest says", []runtime.Object{deployment("new", 4)}, 4},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := begin(t, deployment("old", 2))
+				a := w.applying(t, row.live...)
+				w.cluster.CanaryManifest = asManifest(t, deployment("new", 10), "apps/v1", "Deployment")
+				require.NoError(t, w.cluster.Apply(t.Context(), rollout.CanaryDeployment))
+				require.Len(t, a.sent, 1)
+				count, found, err := unstructured.NestedInt64(a.sent[0].Object, "spec", "replicas")
+				require.NoError(t, err)
+				require.True(t, found)
+				require.Equal(t, row.want, count)
+				require.Equal(t, FieldManager, a.options[0].FieldManager)
+				require.True(t, *a.options[0].Force)
+				require.Empty(t, a.options[0].DryRun)
+				kept, _, _ := unstructured.NestedInt64(w.cluster.CanaryManifest.Object, "spec", "replicas")
+				require.EqualValues(t, 10, kept, "the manifest itself is left alone")
+			})
+		})
+	}
+}
+
+func TestNextIsNeverOlderThanOurLastApply(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, deployment("old", 2))
+		w.applying(t)
+		w.cluster.CanaryManifest = asManifest(t, deployment("new", 10), "apps/v1", "Deployment")
+		require.NoError(t, w.cluster.Apply(t.Context(), rollout.CanaryDeployment))
+		created := deployment("new", 0)
+		created.Generation = 2
+		time.AfterFunc(time.Minute, func() {
+			_, err := w.typed.AppsV1().Deployments(namespace).Create(t.Context(), created, metav1.CreateOptions{})
+			require.NoError(t, err)
+		})
+		began := time.Now()
+		state, err := w.cluster.Next(t.Context(), 0)
+		require.NoError(t, err)
+		require.Equal(t, time.Minute, time.Since(began))
+		require.True(t, state.Canary.Exists)
+	})
+}
+
+func TestApplySurroundingsInOrderUntilOneFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		a := w.applying(t)
+		ns := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace}}}
+		odd := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "example.com/v1", "kind": "Widget", "metadata": map[string]any{"name": "odd"}}}
+		w.cluster.Surroundings = []*unstructured.Unstructured{ns, asManifest(t, service(), "v1", "Service")}
+		require.NoError(t, w.cluster.Apply(t.Context(), rollout.Surroundings))
+		require.Len(t, a.sent, 2)
+		require.Equal(t, "Namespace", a.sent[0].GetKind())
+		require.Equal(t, "Service", a.sent[1].GetKind())
+
+		a.fail[namespace] = errors.New("quota")
+		require.EqualError(t, w.cluster.Apply(t.Context(), rollout.Surroundings), `applying Namespace "game" (v1): quota`)
+		require.Len(t, a.sent, 3, "it stopped at the first failure")
+		w.cluster.Surroundings = []*unstructured.Unstructured{odd}
+		require.ErrorContains(t, w.cluster.Apply(t.Context(), rollout.Surroundings), `finding the API of Widget "odd" (example.com/v1)`)
+		require.ErrorContains(t, w.cluster.Apply(t.Context(), "kitchen sink"), `there is no part "kitchen sink"`)
+	})
+}
+
+func TestDryRunKeepsNothingAndNamesEveryFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		a := w.applying(t, deployment("old", 2))
+		target := Target{
+			Namespace: namespace, Surroundings: []*unstructured.Unstructured{asManifest(t, service(), "v1", "Service")},
+			CanaryManifest: asManifest(t, deployment("new", 10), "apps/v1", "Deployment"),
+		}
+		require.Empty(t, w.cluster.DryRun(t.Context(), target))
+		a.fail["lobby"], a.fail["new"] = errors.New("port is taken"), errors.New("no digest")
+		problems := w.cluster.DryRun(t.Context(), target)
+		require.Len(t, problems, 2)
+		require.EqualError(t, problems[0], `applying Service "lobby" (v1): port is taken`)
+		require.EqualError(t, problems[1], `applying Deployment "new" (apps/v1): no digest`)
+		require.Len(t, a.sent, 4, "both manifests, twice; stable has none")
+		for _, options := range a.options {
+			require.Equal(t, []string{metav1.DryRunAll}, options.DryRun)
+		}
+	})
+}

@@ -1,0 +1,180 @@
+package kube
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+func TestComputePods(t *testing.T) {
+	t.Parallel()
+	stale := deployment("old", 2)
+	stale.Generation = 2
+	defaulted := deployment("old", 2)
+	defaulted.Spec.Replicas = nil
+	rows := []struct {
+		name   string
+		stable *appsv1.Deployment
+		pods   []*corev1.Pod
+		want   rollout.Pods
+	}{
+		{"no Deployment, so no pods are its own", nil, []*corev1.Pod{pod("a", "old")}, rollout.Pods{}},
+		{"two pods", deployment("old", 2), []*corev1.Pod{pod("a", "old"), pod("b", "old")},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 2, Available: 2}},
+		{"terminating ones are counted apart", deployment("old", 2), []*corev1.Pod{pod("a", "old"), pod("b", "old", terminating)},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Terminating: 1, Available: 2}},
+		{"finished ones have been replaced already", deployment("old", 2),
+			[]*corev1.Pod{pod("a", "old"), pod("b", "old", inPhase(corev1.PodFailed)), pod("c", "old", inPhase(corev1.PodSucceeded))},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Available: 2}},
+		{"a failed one that is going is terminating", deployment("old", 2), []*corev1.Pod{pod("a", "old", inPhase(corev1.PodFailed), terminating)},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Terminating: 1, Available: 2}},
+		{"pods of others do not count", deployment("old", 2), []*corev1.Pod{pod("a", "old"), pod("b", "older")},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Available: 2}},
+		{"a status that has not caught up", stale, nil, rollout.Pods{Exists: true, Replicas: 2, Available: 2}},
+		{"replicas default to 1", defaulted, nil, rollout.Pods{Exists: true, Replicas: 1, Current: true, Available: 2}},
+		{"restarts are summed, those of terminating pods are not", deployment("old", 2),
+			[]*corev1.Pod{
+				pod("a", "old", withStatus(corev1.ContainerStatus{Ready: true, RestartCount: 2}), withStatus(corev1.ContainerStatus{Ready: true, RestartCount: 3})),
+				pod("b", "old", withStatus(corev1.ContainerStatus{Ready: true, RestartCount: 1})),
+				pod("c", "old", terminating, withStatus(corev1.ContainerStatus{Ready: true, RestartCount: 9})),
+			},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 2, Terminating: 1, Available: 2, Restarts: 6}},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, row.want, compute(snapshot{stable: row.stable, pods: row.pods}).Stable)
+		})
+	}
+}
+
+func TestComputeServing(t *testing.T) {
+	t.Parallel()
+	yes, no := pointer(true), pointer(false)
+	v4, v6 := discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6
+	single, dual := service(corev1.IPv4Protocol), service(corev1.IPv4Protocol, corev1.IPv6Protocol)
+	rows := []struct {
+		name           string
+		service        *corev1.Service
+		slices         []*discoveryv1.EndpointSlice
+		stable, canary int
+	}{
+		{"no Service", nil, []*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes))}, 0, 0},
+		{"no slices", single, nil, 0, 0},
+		{"both sides", single, []*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes), endpoint("o2", "n1", yes), endpoint("n1", "n2", yes))}, 2, 1},
+		{"over several slices", single, []*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes)), slice("b", v4, endpoint("o2", "n1", yes))}, 2, 0},
+		{"in two slices at once, as while they are rebalanced", single,
+			[]*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes)), slice("b", v4, endpoint("o1", "n1", yes))}, 1, 0},
+		{"unready ones do not serve", single, []*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes), endpoint("n1", "n1", no))}, 1, 0},
+		{"no word on readiness means ready", single, []*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", nil))}, 1, 0},
+		{"endpoints of no pod, and of others' pods", single,
+			[]*discoveryv1.EndpointSlice{slice("a", v4, discoveryv1.Endpoint{Conditions: discoveryv1.EndpointConditions{Ready: yes}}, endpoint("x1", "n1", yes))}, 0, 0},
+		{"the poorest family decides", dual,
+			[]*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes), endpoint("o2", "n1", yes), endpoint("n1", "n1", yes)), slice("b", v6, endpoint("o1", "n1", yes))}, 1, 0},
+		{"a family without slices serves nobody", dual, []*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes))}, 0, 0},
+		{"a family that the Service has not does not matter", single,
+			[]*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "n1", yes)), slice("b", v6, endpoint("o1", "n1", yes), endpoint("o2", "n1", yes))}, 1, 0},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			state := compute(snapshot{
+				service: row.service, stable: deployment("old", 2), canary: deployment("new", 1), slices: row.slices,
+				pods: []*corev1.Pod{pod("o1", "old"), pod("o2", "old"), pod("n1", "new"), pod("x1", "other")},
+			})
+			require.Equal(t, row.stable, state.Stable.Serving, "stable")
+			require.Equal(t, row.canary, state.Canary.Serving, "canary")
+		})
+	}
+}
+
+func TestComputeEndpointsCarryNodes(t *testing.T) {
+	t.Parallel()
+	local := service(corev1.IPv4Protocol)
+	local.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+	yes := pointer(true)
+	state := compute(snapshot{
+		service: local, stable: deployment("old", 3), canary: deployment("new", 1),
+		pods: []*corev1.Pod{pod("o1", "old"), pod("o2", "old"), pod("o3", "old"), pod("n1", "new")},
+		slices: []*discoveryv1.EndpointSlice{slice("a", discoveryv1.AddressTypeIPv4,
+			endpoint("o1", "a", yes), endpoint("o2", "a", yes), endpoint("o3", "b", yes), endpoint("n1", "b", yes))},
+	})
+	require.True(t, state.Local)
+	require.ElementsMatch(t, []rollout.Endpoint{
+		{Side: probe.Stable, Node: "a"}, {Side: probe.Stable, Node: "a"}, {Side: probe.Stable, Node: "b"}, {Side: probe.Canary, Node: "b"},
+	}, state.Endpoints)
+	require.InDelta(t, 25, float64(state.ExpectedWeight()), 1e-9, "half of one of two nodes, not one pod of four")
+}
+
+func TestComputeAddresses(t *testing.T) {
+	t.Parallel()
+	s := service(corev1.IPv4Protocol)
+	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.7"}, {Hostname: "lb.example.com"}, {}, {IP: "2001:db8::7", Hostname: "ignored.example.com"}}
+	require.Equal(t, []string{"192.0.2.7", "lb.example.com", "2001:db8::7"}, compute(snapshot{service: s}).Addresses)
+	s.Status.LoadBalancer.Ingress = nil
+	require.Empty(t, compute(snapshot{service: s}).Addresses)
+	require.False(t, compute(snapshot{service: s}).Local)
+}
+
+func TestComputePutsTheWorstTroubleFirst(t *testing.T) {
+	t.Parallel()
+	waiting := func(reason, message string) func(*corev1.Pod) {
+		return withStatus(corev1.ContainerStatus{Name: "lobby", State: corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}})
+	}
+	state := compute(snapshot{
+		stable: deployment("old", 1), canary: deployment("new", 3),
+		pods: []*corev1.Pod{
+			pod("a", "old", waiting("ImagePullBackOff", "i/o timeout")), pod("c", "new", waiting("CrashLoopBackOff", "")),
+			pod("b", "new", waiting("CrashLoopBackOff", "")), pod("d", "new", terminating, waiting("CrashLoopBackOff", "")),
+		},
+	})
+	var order []string
+	for _, trouble := range state.Troubles {
+		order = append(order, trouble.Pod)
+	}
+	require.Equal(t, []string{"b", "c", "a"}, order, "fatal ones first, then by name; terminating pods have none")
+	require.Equal(t, probe.Canary, state.Troubles[0].Side)
+	require.Equal(t, probe.Stable, state.Troubles[2].Side)
+}
+
+func TestAuthor(t *testing.T) {
+	t.Parallel()
+	entry := func(manager, fields string, after time.Duration) metav1.ManagedFieldsEntry {
+		at := metav1.NewTime(born.Add(after))
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+	}
+	const sets = `{"f:spec":{"f:replicas":{}}}`
+	timeless := entry("helm", sets, 0)
+	timeless.Time = nil
+	rows := []struct {
+		name    string
+		entries []metav1.ManagedFieldsEntry
+		want    string
+	}{
+		{"nobody is known", nil, ""},
+		{"nobody set replicas", []metav1.ManagedFieldsEntry{entry("kubectl", `{"f:metadata":{"f:labels":{}}}`, 0), entry("kcm", `{"f:status":{"f:replicas":{}}}`, 0)}, ""},
+		{"the latest one", []metav1.ManagedFieldsEntry{entry("kubectl-scale", sets, time.Minute), entry("argocd", sets, 0)}, `"kubectl-scale"`},
+		{"the latest one, the other way round", []metav1.ManagedFieldsEntry{entry("argocd", sets, 0), entry("kubectl-scale", sets, time.Minute)}, `"kubectl-scale"`},
+		{"a later write of something else", []metav1.ManagedFieldsEntry{entry("argocd", sets, 0), entry("vpa", `{"f:spec":{"f:template":{}}}`, time.Hour)}, `"argocd"`},
+		{"an entry without a time", []metav1.ManagedFieldsEntry{timeless}, `"helm"`},
+		{"fields that cannot be read", []metav1.ManagedFieldsEntry{entry("x", `{`, 0), {Manager: "y"}}, ""},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, row.want, author(row.entries))
+			d := deployment("old", 1)
+			d.ManagedFields = row.entries
+			require.Equal(t, row.want, deployed(d).Author)
+		})
+	}
+}
