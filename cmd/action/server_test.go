@@ -248,8 +248,8 @@ func startEndpoint(ts *testscript.TestScript, neg bool, args []string) {
 	go func() {
 		defer close(done)
 		for n := 0; ; n++ {
-			conn, err := listener.Accept()
-			if err != nil {
+			conn, failed := listener.Accept()
+			if failed != nil {
 				return
 			}
 			// 37 and 100 have no common divisor: a hundred connections hold each

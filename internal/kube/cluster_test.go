@@ -46,12 +46,12 @@ func begin(t *testing.T, objects ...runtime.Object) *world {
 	return &world{typed: typed, cluster: cluster}
 }
 
-// next is the state after a revision; it must come at once.
-func (w *world) next(t *testing.T, after uint64) rollout.State {
+// now is the present state; it must come at once.
+func (w *world) now(t *testing.T) rollout.State {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	state, err := w.cluster.Next(ctx, after)
+	state, err := w.cluster.Next(ctx, 0)
 	require.NoError(t, err)
 	return state
 }
@@ -91,12 +91,12 @@ func TestNextWaitsForAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := begin(t, service(corev1.IPv4Protocol), deployment("old", 2), pod("o1", "old"))
 		synctest.Wait()
-		first := w.next(t, 0)
+		first := w.now(t)
 		require.Positive(t, first.Revision)
 		require.Equal(t, rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Available: 2}, first.Stable)
 		require.Equal(t, rollout.Pods{}, first.Canary)
 		require.Equal(t, []string{"192.0.2.7"}, first.Addresses)
-		require.Equal(t, first.Revision, w.next(t, 0).Revision, "0 asks for the present state, which has not changed")
+		require.Equal(t, first.Revision, w.now(t).Revision, "0 asks for the present state, which has not changed")
 
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -106,8 +106,8 @@ func TestNextWaitsForAChange(t *testing.T) {
 		require.Equal(t, time.Minute, time.Since(began), "nothing changed: it had to wait")
 
 		time.AfterFunc(time.Hour, func() {
-			_, err := w.typed.CoreV1().Pods(namespace).Create(t.Context(), pod("o2", "old"), metav1.CreateOptions{})
-			require.NoError(t, err)
+			_, made := w.typed.CoreV1().Pods(namespace).Create(t.Context(), pod("o2", "old"), metav1.CreateOptions{})
+			require.NoError(t, made)
 		})
 		began = time.Now()
 		second, err := w.cluster.Next(t.Context(), first.Revision)
@@ -123,7 +123,7 @@ func TestNextIsNeverOlderThanOurLastScale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := begin(t, deployment("old", 2))
 		patches := w.scaling(t)
-		before := w.next(t, 0)
+		before := w.now(t)
 		require.NoError(t, w.cluster.Scale(t.Context(), probe.Stable, 2, 5))
 		require.Len(t, *patches, 1)
 
@@ -135,8 +135,8 @@ func TestNextIsNeverOlderThanOurLastScale(t *testing.T) {
 
 		// A change of anything else does not make it newer.
 		time.AfterFunc(time.Second, func() {
-			_, err := w.typed.CoreV1().Pods(namespace).Create(t.Context(), pod("o1", "old"), metav1.CreateOptions{})
-			require.NoError(t, err)
+			_, made := w.typed.CoreV1().Pods(namespace).Create(t.Context(), pod("o1", "old"), metav1.CreateOptions{})
+			require.NoError(t, made)
 		})
 		scaled := deployment("old", 5)
 		scaled.Generation = 2
@@ -223,7 +223,7 @@ func TestScaleRefusesDrift(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				drifted := deployment("old", row.have)
-				drifted.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-scale", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:replicas":{}}}`)}}}
+				drifted.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-scale", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)}}
 				start := drifted
 				if row.conflicts != nil {
 					start = deployment("old", 2)
@@ -261,7 +261,7 @@ func TestScaleAndDeleteHandErrorsOn(t *testing.T) {
 		require.True(t, apierrors.IsNotFound(w.cluster.Delete(t.Context(), probe.Canary)))
 		require.NoError(t, w.cluster.Delete(t.Context(), probe.Stable))
 		synctest.Wait()
-		require.False(t, w.next(t, 0).Stable.Exists)
+		require.False(t, w.now(t).Stable.Exists)
 	})
 }
 

@@ -19,14 +19,12 @@ const namespace = "game"
 // born is when the pods of these tests were made.
 var born = metav1.NewTime(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC))
 
-func pointer[T any](v T) *T { return &v }
-
 // deployment is one of the pair, at generation 1 and resourceVersion 1.
 func deployment(name string, count int32) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Generation: 1, ResourceVersion: "1"},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: pointer(count),
+			Replicas: new(count),
 			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"run": name}},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"run": name, "app": "lobby"}}},
 		},

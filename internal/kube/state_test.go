@@ -58,7 +58,7 @@ func TestComputePods(t *testing.T) {
 
 func TestComputeServing(t *testing.T) {
 	t.Parallel()
-	yes, no := pointer(true), pointer(false)
+	yes, no := new(true), new(false)
 	v4, v6 := discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6
 	single, dual := service(corev1.IPv4Protocol), service(corev1.IPv4Protocol, corev1.IPv6Protocol)
 	rows := []struct {
@@ -100,7 +100,7 @@ func TestComputeEndpointsCarryNodes(t *testing.T) {
 	t.Parallel()
 	local := service(corev1.IPv4Protocol)
 	local.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
-	yes := pointer(true)
+	yes := new(true)
 	state := compute(snapshot{
 		service: local, stable: deployment("old", 3), canary: deployment("new", 1),
 		pods: []*corev1.Pod{pod("o1", "old"), pod("o2", "old"), pod("o3", "old"), pod("n1", "new")},
@@ -150,7 +150,7 @@ func TestAuthor(t *testing.T) {
 	t.Parallel()
 	entry := func(manager, fields string, after time.Duration) metav1.ManagedFieldsEntry {
 		at := metav1.NewTime(born.Add(after))
-		return metav1.ManagedFieldsEntry{Manager: manager, Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: &at, FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	const sets = `{"f:spec":{"f:replicas":{}}}`
 	timeless := entry("helm", sets, 0)
