@@ -42,6 +42,7 @@ $(GOLANGCI):
 lint: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 	cd lab && $(GOLANGCI) run --config ../.golangci.yml ./...
+	go tool -modfile=tools/go.mod actionlint
 
 test: unit lab-e2e e2e
 
