@@ -59,7 +59,7 @@ func (s Set) Service(name string) (Object, error) {
 
 func candidatesText(services []Object) string {
 	if len(services) == 0 {
-		return ", which hold no Service at all"
+		return "; they hold no Service at all"
 	}
 	return "; they hold " + titles(services)
 }
