@@ -109,6 +109,7 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 		rec.Propagation = &propagation
 		if rec.Verdict != Pass && time.Since(matched) < r.Propagation && judge.Between(r.weight) {
 			r.Log.InfoContext(ctx, "the balancer has not caught up yet; the window begins again", "detail", rec.Detail)
+			rec.Verdict, rec.Reason, rec.Detail = "", "", ""
 			continue
 		}
 		return r.judged(ctx, rec, judge)
