@@ -75,7 +75,7 @@ func startDocker(t *testing.T) func(t *testing.T, args ...string) string {
 	//nolint:usetesting // t.TempDir's path is too long for a socket
 	dir, err := os.MkdirTemp("", "docker")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	t.Cleanup(func() { removeEngine(t, dir) })
 	socket := "unix://" + dir + "/s.sock"
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
@@ -112,6 +112,20 @@ func startDocker(t *testing.T) func(t *testing.T, args ...string) string {
 		return exec.CommandContext(ctx, "docker", "-H", socket, "version").Run() == nil
 	}, time.Minute, 200*time.Millisecond, "dockerd does not answer: see %s", log.Name())
 	return docker
+}
+
+// removeEngine removes an engine's folder, and first what it leaves mounted in
+// there: the namespace of --network host.
+func removeEngine(t *testing.T, dir string) {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(mounts)) {
+		if point := strings.Fields(line)[1]; strings.HasPrefix(point, dir+"/") {
+			require.NoError(t, syscall.Unmount(point, 0), point)
+		}
+	}
+	require.NoError(t, os.RemoveAll(dir))
 }
 
 // buildContext makes the two bases, a Go toolchain and a shell, and copies the
