@@ -88,10 +88,10 @@ func (p page) where() string {
 func (p page) why() []string {
 	var sentences []string
 	if p.Message != "" {
-		sentences = append(sentences, prose(p.Message))
+		sentences = append(sentences, sentence(p.Message))
 	}
 	if stage := p.last(); stage != nil && stage.Detail != "" && !strings.Contains(p.Message, stage.Detail) {
-		sentences = append(sentences, prose(stage.Detail))
+		sentences = append(sentences, sentence(stage.Detail))
 	}
 	if b := p.Rollback; b != nil && b.Err == "" {
 		sentences = append(sentences, fmt.Sprintf("The state before the rollout is back%s: %d stable + %d canary pods.", took(b), b.Stable, b.Canary))

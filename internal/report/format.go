@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/org/l4-canary/internal/rollout"
 	"github.com/org/l4-canary/internal/stats"
@@ -77,6 +79,14 @@ func plural(n int, thing string) string {
 		return "1 " + thing
 	}
 	return count(n) + " " + thing + "s"
+}
+
+// sentence is text of the engine as a sentence of its own: it begins in upper
+// case and ends with a full stop.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	text = strings.TrimSuffix(string(unicode.ToUpper(first))+text[size:], ".") + "."
+	return prose(text)
 }
 
 // atMost is a propagation: the balancer had followed when the window that was
