@@ -108,10 +108,10 @@ func (l lab) split(t *testing.T) {
 	for _, address := range addresses {
 		for _, network := range []string{"tcp", "udp"} {
 			target := net.JoinHostPort(address, "7000")
-			require.Eventually(t, func() bool { _, err := ask(t.Context(), network, target); return err == nil }, soon, interval)
+			awaitPods(t, network, target, 5)
 			count := map[string]int{}
 			for range flows {
-				version, err := ask(t.Context(), network, target)
+				version, _, err := ask(t.Context(), network, target)
 				require.NoError(t, err)
 				count[version]++
 			}
@@ -122,22 +122,35 @@ func (l lab) split(t *testing.T) {
 	}
 }
 
-// ask makes one flow and returns the first word of the answer.
-func ask(ctx context.Context, network, address string) (string, error) {
+// awaitPods waits until so many pods have answered. A pod that is available may
+// not be in kube-proxy's rules yet: it gathers changes for a second.
+func awaitPods(t *testing.T, network, target string, want int) {
+	t.Helper()
+	seen := map[string]bool{}
+	require.Eventually(t, func() bool {
+		if _, pod, err := ask(t.Context(), network, target); err == nil {
+			seen[pod] = true
+		}
+		return len(seen) == want
+	}, soon, interval/10, "pods that answer on %s %s: %v", network, target, seen)
+}
+
+// ask makes one flow and returns the two words of the answer.
+func ask(ctx context.Context, network, address string) (version, pod string, err error) {
 	conn, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer conn.Close()
 	if err = conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if _, err = conn.Write([]byte("x\n")); err != nil {
-		return "", err
+		return "", "", err
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')
-	version, _, _ := strings.Cut(line, " ")
-	return version, err
+	version, pod, _ = strings.Cut(strings.TrimSpace(line), " ")
+	return version, pod, err
 }
 
 func (l lab) trouble(t *testing.T) {
