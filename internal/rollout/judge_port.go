@@ -30,12 +30,15 @@ func newPortJudge(o JudgeOptions, port probe.Port, index int) *portJudge {
 	p.gates = newGates(o, index, p.test)
 	p.budget = p.test.MaxSize
 	switch {
+	case o.atBaseline():
+		p.budget = max(baselineFlows, p.test.PlannedSize)
+		if o.MaxProbes > 0 { // a limit; more of it makes no longer baseline
+			p.budget = min(p.budget, o.MaxProbes)
+		}
 	case o.MaxProbes > 0:
 		p.budget = o.MaxProbes
 	case o.Expected == nil:
 		p.budget = p.test.PlannedSize
-	case o.atBaseline():
-		p.budget = max(baselineFlows, p.test.PlannedSize)
 	}
 	return p
 }

@@ -245,3 +245,17 @@ func TestVerdictsAreRepeatable(t *testing.T) {
 	}
 	require.Equal(t, run(), run())
 }
+
+// TestBudgetOnlyShortensTheBaseline: max-probes is a limit, and the baseline has
+// a size of its own.
+func TestBudgetOnlyShortensTheBaseline(t *testing.T) {
+	t.Parallel()
+	for budget, want := range map[int]int{0: 300, 20000: 300, 100: 100} {
+		o := baselineOptions()
+		o.MaxProbes = budget
+		j := NewJudge(o)
+		require.Equal(t, want, feed(j, 20000, always(answer(probe.Stable))), "max-probes %d", budget)
+		verdict, _, detail, _ := j.Verdict()
+		require.Equal(t, Pass, verdict, detail)
+	}
+}
