@@ -12,7 +12,7 @@ COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 DATE := $(shell git log -1 --format=%cI 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 
-CACHE := $(or $(L4_CANARY_CACHE),$(HOME)/.cache/l4-canary)
+CACHE := $(or $(L4_LAB_CACHE),$(HOME)/.cache/l4-canary)
 GOLANGCI := $(CACHE)/golangci-lint-v2.15.0/golangci-lint
 E2E_TIMEOUT := 40m
 

@@ -60,7 +60,7 @@ func (a *app) cluster(ctx context.Context) (cluster.Provider, error) {
 func (a *app) sources() (string, error) {
 	dir := a.source
 	if dir == "" {
-		dir = a.getenv("L4_CANARY_SOURCE")
+		dir = a.getenv("L4_LAB_SOURCE")
 	}
 	if dir == "" {
 		var err error

@@ -58,7 +58,7 @@ func newRoot(getenv func(string) string, out, err io.Writer) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.name, "name", cluster.DefaultName, "the lab's name; labs of different names run side by side")
 	flags.StringVar(&a.provider, "provider", "", "auto, native or kind (default $LAB, or else auto)")
-	flags.StringVar(&a.source, "source", "", "the checkout to build from (default $L4_CANARY_SOURCE, or else the one around the working directory)")
+	flags.StringVar(&a.source, "source", "", "the checkout to build from (default $L4_LAB_SOURCE, or else the one around the working directory)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.build(), a.up(), a.down(), a.status(), a.kubeconfig(), a.kubectl(), a.logs(),
 		a.registry(), a.balancer(), a.enter())

@@ -68,19 +68,19 @@ func Root(dir string) (string, error) {
 		}
 		if at == filepath.Dir(at) {
 			return "", fmt.Errorf("finding the sources of the lab: no lab/node/go.mod in %q or above; "+
-				"run in the checkout, or name it with --source or L4_CANARY_SOURCE", dir)
+				"run in the checkout, or name it with --source or L4_LAB_SOURCE", dir)
 		}
 	}
 }
 
-// Dir is the cache's folder: L4_CANARY_CACHE, or l4-canary in ~/.cache.
+// Dir is the cache's folder: L4_LAB_CACHE, or l4-canary in ~/.cache.
 func Dir(getenv func(string) string) (string, error) {
-	if dir := getenv("L4_CANARY_CACHE"); dir != "" {
+	if dir := getenv("L4_LAB_CACHE"); dir != "" {
 		return filepath.Abs(dir)
 	}
 	home := getenv("HOME")
 	if home == "" {
-		return "", errors.New("finding the cache: neither L4_CANARY_CACHE nor HOME is set")
+		return "", errors.New("finding the cache: neither L4_LAB_CACHE nor HOME is set")
 	}
 	return filepath.Join(home, ".cache", "l4-canary"), nil
 }

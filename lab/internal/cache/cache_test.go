@@ -75,7 +75,7 @@ func TestRoot(t *testing.T) {
 	require.Equal(t, root, got)
 
 	_, err = cache.Root(t.TempDir())
-	require.ErrorContains(t, err, "--source or L4_CANARY_SOURCE")
+	require.ErrorContains(t, err, "--source or L4_LAB_SOURCE")
 }
 
 func TestDir(t *testing.T) {
@@ -86,13 +86,13 @@ func TestDir(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/home/x/.cache/l4-canary", dir)
 
-	env["L4_CANARY_CACHE"] = "/cache"
+	env["L4_LAB_CACHE"] = "/cache"
 	dir, err = cache.Dir(getenv)
 	require.NoError(t, err)
 	require.Equal(t, "/cache", dir)
 
 	_, err = cache.Dir(func(string) string { return "" })
-	require.ErrorContains(t, err, "neither L4_CANARY_CACHE nor HOME")
+	require.ErrorContains(t, err, "neither L4_LAB_CACHE nor HOME")
 }
 
 // TestBuildOnce lets several callers want the same binary at the same time.
