@@ -43,7 +43,9 @@ func TestTCP(t *testing.T) {
 				require.Equal(t, row.version, f.Version, "%q", f.Answer)
 				require.Equal(t, row.pod, f.Pod)
 				require.LessOrEqual(t, len(f.Answer), MaxAnswer)
-				require.Positive(t, f.Connect)
+				if row.class != Reset { // a reset can come before the socket learns that it was connected
+					require.Positive(t, f.Connect)
+				}
 				require.GreaterOrEqual(t, f.Total, f.FirstByte)
 				if row.class == Answered {
 					require.NoError(t, f.Err)
