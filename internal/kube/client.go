@@ -84,6 +84,7 @@ func (c *Client) readable(ctx context.Context, namespace string) error {
 	one := metav1.ListOptions{Limit: 1}
 	for what, list := range map[string]func() error{
 		"services":       func() error { _, err := c.Typed.CoreV1().Services(namespace).List(ctx, one); return err },
+		"replicasets":    func() error { _, err := c.Typed.AppsV1().ReplicaSets(namespace).List(ctx, one); return err },
 		"pods":           func() error { _, err := c.Typed.CoreV1().Pods(namespace).List(ctx, one); return err },
 		"endpointslices": func() error { _, err := c.Typed.DiscoveryV1().EndpointSlices(namespace).List(ctx, one); return err },
 	} {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +40,11 @@ type Target struct {
 	Surroundings   []*unstructured.Unstructured
 	StableManifest *unstructured.Unstructured
 	CanaryManifest *unstructured.Unstructured
+
+	// The label whose removal parks a pod of each side; empty where pods are
+	// never parked.
+	StableParkLabel string
+	CanaryParkLabel string
 }
 
 // Cluster implements rollout.Cluster for one target with one set of watches.
@@ -47,17 +54,22 @@ type Cluster struct {
 
 	services    corelisters.ServiceNamespaceLister
 	deployments appslisters.DeploymentNamespaceLister
+	sets        appslisters.ReplicaSetNamespaceLister
 	pods        corelisters.PodNamespaceLister
 	slices      discoverylisters.EndpointSliceNamespaceLister
 	synced      []cache.InformerSynced
 
 	mu       sync.Mutex
 	revision uint64
-	changed  chan struct{}    // closed and renewed with every change
-	written  map[string]int64 // Deployment → generation of our last write
+	changed  chan struct{}        // closed and renewed with every change
+	written  map[string]int64     // Deployment → generation of our last write
+	patched  map[types.UID]string // pod → resourceVersion of our last write
 }
 
-var _ rollout.Cluster = (*Cluster)(nil)
+var (
+	_ rollout.Cluster = (*Cluster)(nil)
+	_ rollout.Parking = (*Cluster)(nil)
+)
 
 // Watch begins to watch the target's namespace, until ctx ends.
 //
@@ -80,15 +92,18 @@ func (c *Client) watch(ctx context.Context, target Target, resync time.Duration)
 		Client: c, Target: target, revision: 1,
 		services:    factory.Core().V1().Services().Lister().Services(target.Namespace),
 		deployments: factory.Apps().V1().Deployments().Lister().Deployments(target.Namespace),
+		sets:        factory.Apps().V1().ReplicaSets().Lister().ReplicaSets(target.Namespace),
 		pods:        factory.Core().V1().Pods().Lister().Pods(target.Namespace),
 		slices:      factory.Discovery().V1().EndpointSlices().Lister().EndpointSlices(target.Namespace),
 		changed:     make(chan struct{}),
 		written:     map[string]int64{},
+		patched:     map[types.UID]string{},
 	}
 	touch := func(any) { cluster.touch() }
 	handler := cache.ResourceEventHandlerFuncs{AddFunc: touch, UpdateFunc: func(_, _ any) { cluster.touch() }, DeleteFunc: touch}
 	for _, informer := range []cache.SharedIndexInformer{
 		factory.Core().V1().Services().Informer(), factory.Apps().V1().Deployments().Informer(),
+		factory.Apps().V1().ReplicaSets().Informer(),
 		factory.Core().V1().Pods().Informer(), factory.Discovery().V1().EndpointSlices().Informer(),
 	} {
 		registration, err := informer.AddEventHandler(handler)
@@ -151,11 +166,15 @@ func (c *Cluster) view() (state rollout.State, fresh bool, err error) {
 	if s.canary, canaryFresh, err = c.deployment(c.Canary); err != nil {
 		return state, false, err
 	}
+	if s.sets, err = c.sets.List(labels.Everything()); err != nil {
+		return state, false, err
+	}
 	if s.pods, err = c.pods.List(labels.Everything()); err != nil {
 		return state, false, err
 	}
 	s.slices, err = c.slices.List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: c.Service}))
-	return compute(s), stableFresh && canaryFresh, err
+	stale := slices.ContainsFunc(s.pods, func(p *corev1.Pod) bool { return !c.seen(p) })
+	return compute(s), stableFresh && canaryFresh && !stale, err
 }
 
 // deployment reads one from the cache, nil if there is none.

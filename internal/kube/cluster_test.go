@@ -89,7 +89,7 @@ func conflict() error {
 func TestNextWaitsForAChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := begin(t, service(corev1.IPv4Protocol), deployment("old", 2), pod("o1", "old"))
+		w := begin(t, service(corev1.IPv4Protocol), deployment("old", 2), replicaSet("old"), pod("o1", "old"))
 		synctest.Wait()
 		first := w.now(t)
 		require.Positive(t, first.Revision)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // namespace is where everything of these tests lives.
@@ -22,7 +23,7 @@ var born = metav1.NewTime(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC))
 // deployment is one of the pair, at generation 1 and resourceVersion 1.
 func deployment(name string, count int32) *appsv1.Deployment {
 	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Generation: 1, ResourceVersion: "1"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, UID: types.UID(name), Generation: 1, ResourceVersion: "1"},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: new(count),
 			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"run": name}},
@@ -32,12 +33,49 @@ func deployment(name string, count int32) *appsv1.Deployment {
 	}
 }
 
+// replicaSet is the one of a Deployment.
+func replicaSet(deployment string) *appsv1.ReplicaSet {
+	return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+		Name: deployment + "-5d4f", Namespace: namespace, UID: types.UID(deployment + "-5d4f"),
+		OwnerReferences: controlledBy(deployment),
+	}}
+}
+
+// sets are the ReplicaSets of the pair and of another Deployment.
+func sets() []*appsv1.ReplicaSet {
+	return []*appsv1.ReplicaSet{replicaSet("old"), replicaSet("new"), replicaSet("other")}
+}
+
+func controlledBy(uid string) []metav1.OwnerReference {
+	return []metav1.OwnerReference{{Name: uid, UID: types.UID(uid), Controller: new(true)}}
+}
+
+// parked is a pod that was taken out of the Service.
+func parked(p *corev1.Pod) {
+	delete(p.Labels, "app")
+	p.Annotations = map[string]string{
+		ParkedAnnotation: `{"deployment":"` + p.Labels["run"] + `","label":"app","value":"lobby"}`, deletionCost: parkedCost,
+	}
+}
+
+// isReady is a pod whose containers are.
+func isReady(p *corev1.Pod) {
+	p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue})
+}
+
+// onNode says where a pod runs.
+func onNode(name string) func(*corev1.Pod) { return func(p *corev1.Pod) { p.Spec.NodeName = name } }
+
+// orphan is a pod that its ReplicaSet has let go.
+func orphan(p *corev1.Pod) { p.OwnerReferences = nil }
+
 // pod is a running one of a Deployment.
 func pod(name, deployment string, change ...func(*corev1.Pod)) *corev1.Pod {
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: namespace, CreationTimestamp: born,
-			Labels: map[string]string{"run": deployment, "app": "lobby"},
+			UID: types.UID(name), Labels: map[string]string{"run": deployment, "app": "lobby"},
+			OwnerReferences: controlledBy(deployment + "-5d4f"),
 		},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning},
 	}

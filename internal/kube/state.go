@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
@@ -21,6 +21,7 @@ type snapshot struct {
 	service *corev1.Service
 	stable  *appsv1.Deployment // nil if there is none
 	canary  *appsv1.Deployment
+	sets    []*appsv1.ReplicaSet
 	pods    []*corev1.Pod
 	slices  []*discoveryv1.EndpointSlice
 }
@@ -29,25 +30,21 @@ type snapshot struct {
 func compute(s snapshot) rollout.State {
 	state := rollout.State{Stable: deployed(s.stable), Canary: deployed(s.canary)}
 	owners := map[string]probe.Version{} // pod name → side
-	count := func(pods *rollout.Pods, d *appsv1.Deployment, side probe.Version) {
-		for _, pod := range owned(d, s.pods) {
-			owners[pod.Name] = side
-			if pod.DeletionTimestamp != nil {
-				pods.Terminating++
-				continue
-			}
-			if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
-				continue // its ReplicaSet has replaced it already
-			}
-			pods.Pods++
-			pods.Restarts += restarts(pod)
-			if t, ok := trouble(pod, side); ok {
-				state.Troubles = append(state.Troubles, t)
-			}
+	set := s.owners()
+	for _, pod := range s.pods {
+		owner := set[controller(pod)]
+		switch {
+		case isReleased(pod):
+			released(&state, s, pod)
+		case owner == "":
+		case s.stable != nil && owner == s.stable.UID:
+			owners[pod.Name] = probe.Stable
+			count(&state, &state.Stable, pod, probe.Stable)
+		case s.canary != nil && owner == s.canary.UID:
+			owners[pod.Name] = probe.Canary
+			count(&state, &state.Canary, pod, probe.Canary)
 		}
 	}
-	count(&state.Stable, s.stable, probe.Stable)
-	count(&state.Canary, s.canary, probe.Canary)
 	slices.SortFunc(state.Troubles, worstFirst)
 	if s.service != nil {
 		state.Addresses = addresses(s.service)
@@ -79,18 +76,60 @@ func replicas(d *appsv1.Deployment) int {
 	return int(*d.Spec.Replicas)
 }
 
-// owned are the pods that the Deployment's selector matches.
-func owned(d *appsv1.Deployment, pods []*corev1.Pod) []*corev1.Pod {
-	if d == nil {
-		return nil
+// owners maps each ReplicaSet to the Deployment that controls it. Selectors would
+// not do: that of a Deployment can match the pods of its own canary.
+func (s snapshot) owners() map[types.UID]types.UID {
+	owners := map[types.UID]types.UID{}
+	for _, set := range s.sets {
+		if ref := metav1.GetControllerOf(set); ref != nil {
+			owners[set.UID] = ref.UID
+		}
 	}
-	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
-	if err != nil { // the API server validates selectors
-		return nil
+	return owners
+}
+
+// controller is the UID of what controls a pod, empty if nothing does.
+func controller(pod *corev1.Pod) types.UID {
+	if ref := metav1.GetControllerOf(pod); ref != nil {
+		return ref.UID
 	}
-	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool {
-		return !selector.Matches(labels.Set(p.Labels))
-	})
+	return ""
+}
+
+// count adds a pod to its side.
+func count(state *rollout.State, pods *rollout.Pods, pod *corev1.Pod, side probe.Version) {
+	if pod.DeletionTimestamp != nil {
+		pods.Terminating++
+		return
+	}
+	if finished(pod) {
+		return // its ReplicaSet has replaced it already
+	}
+	pods.Pods++
+	pods.Restarts += restarts(pod)
+	if isParked(pod) {
+		pods.Parked++
+	}
+	if t, ok := trouble(pod, side); ok {
+		state.Troubles = append(state.Troubles, t)
+	}
+}
+
+// released adds a pod that its ReplicaSet has let go to the side it was of.
+func released(state *rollout.State, s snapshot, pod *corev1.Pod) {
+	if pod.DeletionTimestamp != nil || finished(pod) {
+		return
+	}
+	switch from := parkingOf(pod).Deployment; {
+	case s.stable != nil && from == s.stable.Name:
+		state.Stable.Released++
+	case s.canary != nil && from == s.canary.Name:
+		state.Canary.Released++
+	}
+}
+
+func finished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
 }
 
 // serving counts the ready endpoints of both sides in every family of the

@@ -38,6 +38,13 @@ func TestComputePods(t *testing.T) {
 			rollout.Pods{Exists: true, Replicas: 2, Current: true, Terminating: 1, Available: 2}},
 		{"pods of others do not count", deployment("old", 2), []*corev1.Pod{pod("a", "old"), pod("b", "older")},
 			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Available: 2}},
+		{"parked ones are pods too, and counted apart", deployment("old", 2), []*corev1.Pod{pod("a", "old"), pod("b", "old", parked)},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 2, Parked: 1, Available: 2}},
+		{"those that were let go are no pods of the Deployment", deployment("old", 2),
+			[]*corev1.Pod{pod("a", "old"), pod("b", "old", parked, orphan), pod("c", "old", parked, orphan, terminating), pod("d", "new", parked, orphan)},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Released: 1, Available: 2}},
+		{"a selector that matches is not enough", deployment("old", 2), []*corev1.Pod{pod("a", "old"), pod("b", "old", orphan)},
+			rollout.Pods{Exists: true, Replicas: 2, Current: true, Pods: 1, Available: 2}},
 		{"a status that has not caught up", stale, nil, rollout.Pods{Exists: true, Replicas: 2, Available: 2}},
 		{"replicas default to 1", defaulted, nil, rollout.Pods{Exists: true, Replicas: 1, Current: true, Available: 2}},
 		{"restarts are summed, those of terminating pods are not", deployment("old", 2),
@@ -51,7 +58,7 @@ func TestComputePods(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, row.want, compute(snapshot{stable: row.stable, pods: row.pods}).Stable)
+			require.Equal(t, row.want, compute(snapshot{stable: row.stable, sets: sets(), pods: row.pods}).Stable)
 		})
 	}
 }
@@ -87,6 +94,7 @@ func TestComputeServing(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			state := compute(snapshot{
+				sets:    sets(),
 				service: row.service, stable: deployment("old", 2), canary: deployment("new", 1), slices: row.slices,
 				pods: []*corev1.Pod{pod("o1", "old"), pod("o2", "old"), pod("n1", "new"), pod("x1", "other")},
 			})
@@ -102,6 +110,7 @@ func TestComputeEndpointsCarryNodes(t *testing.T) {
 	local.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 	yes := new(true)
 	state := compute(snapshot{
+		sets:    sets(),
 		service: local, stable: deployment("old", 3), canary: deployment("new", 1),
 		pods: []*corev1.Pod{pod("o1", "old"), pod("o2", "old"), pod("o3", "old"), pod("n1", "new")},
 		slices: []*discoveryv1.EndpointSlice{slice("a", discoveryv1.AddressTypeIPv4,
@@ -131,6 +140,7 @@ func TestComputePutsTheWorstTroubleFirst(t *testing.T) {
 			Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}})
 	}
 	state := compute(snapshot{
+		sets:   sets(),
 		stable: deployment("old", 1), canary: deployment("new", 3),
 		pods: []*corev1.Pod{
 			pod("a", "old", waiting("ImagePullBackOff", "i/o timeout")), pod("c", "new", waiting("CrashLoopBackOff", "")),

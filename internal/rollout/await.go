@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/org/l4-canary/internal/probe"
 )
 
 // follow watches the cluster until done says so, or fails.
@@ -90,7 +88,7 @@ func (r *run) hopeless(s State) error {
 
 // drifted is the setback of somebody else scaling either side.
 func (r *run) drifted(s State) error {
-	for _, side := range []probe.Version{probe.Stable, probe.Canary} {
+	for _, side := range bothSides() {
 		pods, want := s.side(side), r.now.of(side)
 		if pods.Replicas == want {
 			continue
@@ -110,8 +108,8 @@ func (r *run) accuse(t Trouble) string {
 // side that is still waiting, and what its pods say.
 func (r *run) stalled(s State, waited time.Duration) error {
 	var laggards []string
-	for _, side := range []probe.Version{probe.Stable, probe.Canary} {
-		if pods, want := s.side(side), r.now.of(side); !pods.at(want) {
+	for _, side := range bothSides() {
+		if pods, want := s.side(side), r.now.of(side); !pods.at(want, r.parked.of(side)) {
 			laggards = append(laggards, fmt.Sprintf("%s has %s", r.name(side), describe(pods, want)))
 		}
 	}
@@ -131,15 +129,10 @@ func describe(p Pods, want int) string {
 	if p.Pods != want {
 		text += fmt.Sprintf(", %d pods", p.Pods)
 	}
-	return text
-}
-
-// of picks one side's replicas.
-func (c counts) of(side probe.Version) int {
-	if side == probe.Canary {
-		return c.canary
+	if p.Parked > 0 {
+		text += fmt.Sprintf(", %d parked", p.Parked)
 	}
-	return c.stable
+	return text
 }
 
 // errIdle is the cause of a context that went without progress for too long.

@@ -30,11 +30,28 @@ type Cluster interface {
 
 	// Next returns the latest state that is newer than the revision, waiting
 	// for it if need be; revision 0 asks for the present one. It never returns
-	// a state from before the last successful Apply or Scale.
+	// a state from before the last successful write, its own or Parking's.
 	Next(ctx context.Context, after uint64) (State, error)
 
 	// Delete removes one side's Deployment and waits for nothing.
 	Delete(ctx context.Context, side probe.Version) error
+}
+
+// Parking takes pods out of every Service that selects them and leaves them
+// running, so that established flows go on while new ones go elsewhere. Errors
+// are the API server's, wrapped with what was tried.
+type Parking interface {
+	// Park takes as many more serving pods of one side out of the Service as it
+	// takes for n to be out. Pods whose ReplicaSet lets go of them are Released
+	// once it has; all others are Parked and the first to go when their
+	// Deployment is scaled down.
+	Park(ctx context.Context, side probe.Version, n int) error
+
+	// Unpark puts every parked pod of one side back.
+	Unpark(ctx context.Context, side probe.Version) error
+
+	// Discard deletes the released pods of one side.
+	Discard(ctx context.Context, side probe.Version) error
 }
 
 // State is what the cluster says of the rollout at one moment.
@@ -54,21 +71,30 @@ type Pods struct {
 	Replicas    int    // spec.replicas
 	Author      string // who set them last, from managedFields
 	Current     bool   // status has caught up with the spec
-	Pods        int    // non-terminating
+	Pods        int    // non-terminating, parked ones included
+	Parked      int    // of them, those that were taken out of the Service
+	Released    int    // taken out and let go by their ReplicaSet: not among Pods
 	Terminating int
 	Available   int // ready, including readiness gates, for minReadySeconds
 	Serving     int // ready in every EndpointSlice family of the Service
 	Restarts    int // of the containers of non-terminating pods, summed
 }
 
-// at reports whether exactly n pods exist, are available and serve.
-func (p Pods) at(n int) bool {
-	return p.settled(n) && p.Available == n && p.Serving == n
+// at reports whether exactly n pods exist and are available, and all but the
+// parked ones serve.
+func (p Pods) at(n, parked int) bool {
+	return p.settled(n) && p.Available == n && p.Parked == parked && p.Serving == n-parked
 }
 
 // settled reports whether exactly n pods exist, whatever they do.
 func (p Pods) settled(n int) bool {
 	return p.Replicas == n && p.Pods == n && (p.Current || !p.Exists && n == 0)
+}
+
+// whole reports whether exactly n pods exist and every one that is not parked
+// serves.
+func (p Pods) whole(n int) bool {
+	return p.settled(n) && p.Available == n && p.Serving+p.Parked == n
 }
 
 // Endpoint is one ready endpoint of the Service.

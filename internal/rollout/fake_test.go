@@ -27,6 +27,9 @@ type cluster struct {
 	calls   []string
 	pods    []string // "stable+canary ready/stable+canary" after every change
 
+	releases bool // Park: the ReplicaSet lets go
+	survivor bool // the next scale-down takes another pod in place of a parked one
+
 	onScale func(c *cluster, side probe.Version, to int) error // before the write
 	ready   func(side probe.Version, pod int) bool             // whether the pod ever serves; nil: it does
 }
@@ -76,7 +79,12 @@ func (c *cluster) Scale(_ context.Context, side probe.Version, from, to int) err
 		c.calls = append(c.calls, fmt.Sprintf("scale %s %d", side, to))
 		added := to - p.Pods
 		p.Replicas, p.Pods = to, to
-		p.Available, p.Serving = min(p.Available, to), min(p.Serving, to)
+		p.Available = min(p.Available, to)
+		p.Parked = max(p.Parked+min(added, 0), 0)
+		if c.survivor && added < 0 {
+			c.survivor, p.Parked = false, p.Parked+1
+		}
+		p.Serving = min(p.Serving, p.Available-p.Parked)
 		if added > 0 {
 			time.AfterFunc(readyAfter, func() { c.becomeReady(side) })
 		}
@@ -88,10 +96,54 @@ func (c *cluster) Scale(_ context.Context, side probe.Version, from, to int) err
 func (c *cluster) becomeReady(side probe.Version) {
 	c.change(func(s *rollout.State) {
 		p := pick(s, side)
-		for p.Serving < p.Pods && (c.ready == nil || c.ready(side, p.Serving)) {
+		for p.Available < p.Pods && (c.ready == nil || c.ready(side, p.Serving)) {
 			p.Serving++
 			p.Available++
 		}
+	})
+}
+
+// Park takes pods out of the Service; with releases their ReplicaSet lets go of
+// them and makes replacements.
+func (c *cluster) Park(_ context.Context, side probe.Version, n int) error {
+	c.change(func(s *rollout.State) {
+		c.calls = append(c.calls, fmt.Sprintf("park %s %d", side, n))
+		p := pick(s, side)
+		if !c.releases {
+			p.Parked, p.Serving = n, p.Serving-(n-p.Parked)
+			return
+		}
+		p.Released, p.Serving, p.Available = n, p.Serving-n, p.Available-n
+		time.AfterFunc(readyAfter, func() { c.becomeReady(side) })
+	})
+	return nil
+}
+
+func (c *cluster) Unpark(_ context.Context, side probe.Version) error {
+	c.change(func(s *rollout.State) {
+		c.calls = append(c.calls, "unpark "+string(side))
+		p := pick(s, side)
+		p.Parked, p.Serving = 0, p.Serving+p.Parked
+	})
+	return nil
+}
+
+func (c *cluster) Discard(_ context.Context, side probe.Version) error {
+	c.change(func(s *rollout.State) {
+		c.calls = append(c.calls, "discard "+string(side))
+		pick(s, side).Released = 0
+	})
+	return nil
+}
+
+// replace deletes one parked pod, as somebody with kubectl would: its ReplicaSet
+// makes an unparked one.
+func (c *cluster) replace(side probe.Version) {
+	c.change(func(s *rollout.State) {
+		p := pick(s, side)
+		p.Parked--
+		p.Available--
+		time.AfterFunc(readyAfter, func() { c.becomeReady(side) })
 	})
 }
 
@@ -231,7 +283,7 @@ func newRollout(t *testing.T, c *cluster) (*rollout.Rollout, *balancer, *journal
 			Settle: 5 * time.Second, Propagation: time.Minute, Drain: 30 * time.Second,
 			StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 		},
-		Cluster: c, Prober: b, Journal: j, Log: slog.New(slog.DiscardHandler),
+		Cluster: c, Parking: c, Prober: b, Journal: j, Log: slog.New(slog.DiscardHandler),
 		Record: &rollout.Record{
 			Namespace: "game", Service: "lobby", Mode: "pair",
 			Stable: rollout.Side{Deployment: "lobby-blue"}, Canary: rollout.Side{Deployment: "lobby-green"},

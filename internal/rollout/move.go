@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/org/l4-canary/internal/probe"
 )
@@ -12,6 +11,17 @@ import (
 type counts struct{ stable, canary int }
 
 func (c counts) total() int { return c.stable + c.canary }
+
+// of picks one side's count.
+func (c counts) of(side probe.Version) int {
+	if side == probe.Canary {
+		return c.canary
+	}
+	return c.stable
+}
+
+// bothSides are stable and canary, in the order in which they are looked at.
+func bothSides() [2]probe.Version { return [...]probe.Version{probe.Stable, probe.Canary} }
 
 // errStuck is a move that the bounds forbid. NewPlan refuses such bounds.
 var errStuck = errors.New("no pod can be added or removed within max-surge and max-unavailable")
@@ -58,7 +68,7 @@ func (r *run) move(ctx context.Context, goal counts) error {
 		if err != nil {
 			return err
 		}
-		if err := r.scale(ctx, step); err != nil {
+		if err := r.step(ctx, step); err != nil {
 			return err
 		}
 	}
@@ -67,19 +77,18 @@ func (r *run) move(ctx context.Context, goal counts) error {
 	return err
 }
 
-// scale writes one step of a move and waits for it.
-func (r *run) scale(ctx context.Context, to counts) error {
-	removes := to.total() < r.now.total()
+// step carries one step of a move out: pods of one side come, or leave.
+func (r *run) step(ctx context.Context, to counts) error {
+	for _, side := range bothSides() {
+		if to.of(side) < r.now.of(side) {
+			return r.remove(ctx, side, to)
+		}
+	}
 	if err := r.write(ctx, to); err != nil {
 		return err
 	}
-	if _, err := r.await(ctx, r.matches); err != nil {
-		return err
-	}
-	if removes {
-		return r.drain(ctx)
-	}
-	return nil
+	_, err := r.await(ctx, r.matches)
+	return err
 }
 
 // write sets the replicas of the side that differs.
@@ -111,22 +120,6 @@ func (r *run) scaleSide(ctx context.Context, side probe.Version, from, to int) e
 }
 
 // matches reports whether the pods are what the engine last wrote.
-func (r *run) matches(s State) bool { return s.Stable.at(r.now.stable) && s.Canary.at(r.now.canary) }
-
-// drain gives pods that were removed time to finish, at most Drain.
-func (r *run) drain(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, r.Drain)
-	defer cancel()
-	began := time.Now()
-	_, err := r.follow(limited, func(s State) (bool, error) {
-		return s.Stable.Terminating+s.Canary.Terminating == 0, nil
-	})
-	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		r.Log.InfoContext(ctx, "pods are still terminating", "drain", r.Drain)
-		return nil
-	}
-	if err == nil {
-		r.Log.DebugContext(ctx, "removed pods are gone", "after", time.Since(began).Round(time.Millisecond))
-	}
-	return err
+func (r *run) matches(s State) bool {
+	return s.Stable.at(r.now.stable, r.parked.stable) && s.Canary.at(r.now.canary, r.parked.canary)
 }

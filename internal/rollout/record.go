@@ -90,7 +90,7 @@ type Record struct {
 	Replicas       int // R, S and U of the contract
 	MaxSurge       int
 	MaxUnavailable int
-	Removal        string // how pods left: "terminate"
+	Removal        string // how pods left: "park", "park by release", "terminate"
 
 	Tolerance  Percent
 	Confidence Percent

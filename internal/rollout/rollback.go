@@ -31,7 +31,7 @@ func (r *run) conclude(ctx context.Context, failure error) {
 	r.Journal.Troubled(ctx, setback.Troubles)
 	outcome := Aborted
 	if r.introduced {
-		outcome = r.rollback(ctx)
+		outcome = r.rollback(ctx, !harmful[setback.Reason])
 	}
 	r.settle(outcome, setback.Reason, setback.Message)
 }
@@ -39,6 +39,13 @@ func (r *run) conclude(ctx context.Context, failure error) {
 // refusals are the reasons for which a run that wrote nothing did not begin;
 // with any other the service itself was not in order.
 var refusals = map[Reason]bool{ReasonInput: true, ReasonPreflight: true, ReasonUnreachable: true}
+
+// harmful are the reasons for which canaries are not worth the time that their
+// flows would need to end: those flows fail.
+var harmful = map[Reason]bool{
+	ReasonFailErrors: true, ReasonFailRestarts: true,
+	ReasonImage: true, ReasonConfig: true, ReasonCrashLoop: true, ReasonOOM: true,
+}
 
 // fault is the error of a run that could not do its work. A setback is a result,
 // and so is being cancelled.
@@ -69,15 +76,16 @@ func (r *run) settle(outcome Outcome, reason Reason, message string) {
 	r.Journal.Save(rec)
 }
 
-// rollback brings the original counts back and records how.
-func (r *run) rollback(parent context.Context) Outcome {
+// rollback brings the original counts back and records how. Gently means that
+// canaries leave as pods do in any move; else they are deleted.
+func (r *run) rollback(parent context.Context, gently bool) Outcome {
 	r.Journal.Stage("rollback")
 	// The run's own time may be up, and a cancelled context could not restore
 	// anything: a rollback has a time of its own.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), rollbackTimeout)
 	defer cancel()
 	began := time.Now()
-	err := r.restore(ctx)
+	err := r.restore(ctx, gently)
 	rec := &RollbackRecord{Took: time.Since(began), Stable: r.now.stable, Canary: r.now.canary}
 	r.Record.Rollback = rec
 	if err != nil {
@@ -88,48 +96,90 @@ func (r *run) rollback(parent context.Context) Outcome {
 	return RolledBack
 }
 
-// restore takes the pods back to the original counts: canaries that do not serve
-// leave at once, then stable grows before the other canaries leave.
-func (r *run) restore(ctx context.Context) error {
+// restore takes the pods back to the original counts: parked pods of stable come
+// back first, canaries that do not serve leave at once, then stable grows before
+// the other canaries leave.
+func (r *run) restore(ctx context.Context, gently bool) error {
 	state, err := r.Cluster.Next(ctx, 0)
 	if err != nil {
 		return err
 	}
-	r.now = counts{state.Stable.Replicas, state.Canary.Replicas} // also after drift
-	for r.now != r.original {
-		if state, err = r.restoreStep(ctx, state); err != nil {
+	r.now, r.parked = counts{state.Stable.Replicas, state.Canary.Replicas}, counts{} // also after drift
+	if state.Stable.Parked > 0 {
+		if err = r.Parking.Unpark(ctx, probe.Stable); err != nil {
+			return err
+		}
+		if state, err = r.restored(ctx); err != nil {
 			return err
 		}
 	}
-	_, err = r.restored(ctx)
-	return err
+	for r.now != r.original {
+		if state, err = r.restoreStep(ctx, state, gently); err != nil {
+			return err
+		}
+	}
+	if state, err = r.restored(ctx); err != nil {
+		return err
+	}
+	return r.discard(ctx, state)
 }
 
 // restoreStep is one round of restore.
-func (r *run) restoreStep(ctx context.Context, state State) (State, error) {
+func (r *run) restoreStep(ctx context.Context, state State, gently bool) (State, error) {
+	canary := state.Canary
 	// Unready pods are the first that a scale-down removes.
-	if serving := min(state.Canary.Serving, state.Canary.Available); serving < r.now.canary {
-		if err := r.write(ctx, counts{r.now.stable, serving}); err != nil {
+	if alive := min(canary.Serving+canary.Parked, canary.Available); alive < r.now.canary {
+		if err := r.write(ctx, counts{r.now.stable, alive}); err != nil {
 			return state, err
 		}
+		return r.restored(ctx)
 	}
-	if r.now != r.original {
-		step, err := r.Plan.next(r.now, r.original, state.Stable.Serving+r.now.canary)
-		if err != nil {
-			return state, err
-		}
-		if err = r.write(ctx, step); err != nil {
-			return state, err
-		}
+	step, err := r.Plan.next(r.now, r.original, state.Stable.Serving+canary.Serving)
+	if err != nil {
+		return state, err
+	}
+	if gently && step.canary < r.now.canary && canary.Parked == 0 {
+		return r.restoreGently(ctx, step)
+	}
+	if err = r.write(ctx, step); err != nil {
+		return state, err
 	}
 	return r.restored(ctx)
+}
+
+// restoreGently removes canaries as any move does. If they break meanwhile, the
+// next round takes them away.
+func (r *run) restoreGently(ctx context.Context, step counts) (State, error) {
+	err := r.remove(ctx, probe.Canary, step)
+	r.parked = counts{}
+	if setback, ok := errors.AsType[*Setback](err); ok && setback.Reason != ReasonDrift {
+		r.Log.WarnContext(ctx, "canaries leave without a drain", "because", setback.Message)
+		err = nil
+	}
+	if err != nil {
+		return State{}, err
+	}
+	return r.restored(ctx)
+}
+
+// discard deletes the pods that a park by release left behind.
+func (r *run) discard(ctx context.Context, state State) error {
+	for _, side := range bothSides() {
+		if state.side(side).Released == 0 {
+			continue
+		}
+		if err := r.Parking.Discard(ctx, side); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restored waits for one step of a rollback. Canaries only have to exist, and
 // their troubles are known: only stable must serve.
 func (r *run) restored(ctx context.Context) (State, error) {
 	return r.awaitQuietly(ctx, func(s State) bool {
-		return s.Stable.at(r.now.stable) && s.Canary.Replicas == r.now.canary && s.Canary.Pods <= r.now.canary
+		return s.Stable.at(r.now.stable, 0) && s.Canary.Replicas == r.now.canary && s.Canary.Pods <= r.now.canary
 	})
 }
 

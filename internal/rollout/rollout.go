@@ -31,7 +31,8 @@ type Options struct {
 	MoveTimeout  time.Duration // a move without any progress
 	Timeout      time.Duration // the whole run
 
-	DeleteOld bool // finish: delete
+	Removals  Removals // how pods leave
+	DeleteOld bool     // finish: delete
 }
 
 // Prober makes the flows of one stage.
@@ -62,6 +63,7 @@ type Rollout struct {
 	Options
 
 	Cluster Cluster
+	Parking Parking // used by Removals other than Terminate
 	Prober  Prober
 	Journal Journal
 	Log     *slog.Logger
@@ -76,6 +78,7 @@ type run struct {
 	*Rollout
 	plan       Plan
 	now        counts  // what the engine last wrote, or found
+	parked     counts  // of now, pods that were taken out of the Service
 	original   counts  // what a rollback brings back
 	touched    bool    // something was scaled or applied
 	introduced bool    // the canary was: a rollback has something to restore

@@ -15,7 +15,7 @@ func (r *run) begin() {
 	rec := r.Record
 	rec.StartedAt = time.Now()
 	rec.Replicas, rec.MaxSurge, rec.MaxUnavailable = r.Plan.Replicas, r.Plan.MaxSurge, r.Plan.MaxUnavailable
-	rec.Removal = "terminate"
+	rec.Removal = r.Removals.String()
 	rec.Tolerance, rec.Confidence, rec.Rate, rec.Seed = r.Tolerance, r.Confidence, r.Rate, r.Seed
 	for _, stage := range r.plan.Stages {
 		rec.NotReached = append(rec.NotReached, stage.Target)

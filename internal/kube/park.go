@@ -1,0 +1,232 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/org/l4-canary/internal/probe"
+)
+
+// What a parked pod carries.
+const (
+	// ParkedAnnotation holds what it takes to put the pod back, as JSON.
+	ParkedAnnotation = "l4-canary.io/parked"
+
+	// deletionCost makes a pod the first to go when its ReplicaSet shrinks,
+	// https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#pod-deletion-cost
+	deletionCost = corev1.PodDeletionCost
+	parkedCost   = "-1000000"
+)
+
+// parking is the content of ParkedAnnotation.
+type parking struct {
+	Deployment string `json:"deployment"` // that the pod was of
+	Label      string `json:"label"`      // that was removed
+	Value      string `json:"value"`      // what it said
+	Cost       string `json:"cost,omitempty"`
+}
+
+// parkingOf reads the annotation; the zero value is a pod that is not parked.
+func parkingOf(pod *corev1.Pod) parking {
+	var p parking
+	if err := json.Unmarshal([]byte(pod.Annotations[ParkedAnnotation]), &p); err != nil {
+		return parking{}
+	}
+	return p
+}
+
+// isParked reports whether the pod is out of the Service by our hand.
+func isParked(pod *corev1.Pod) bool { return parkingOf(pod).Deployment != "" }
+
+// isReleased reports whether it belongs to no ReplicaSet for that reason.
+func isReleased(pod *corev1.Pod) bool { return isParked(pod) && controller(pod) == "" }
+
+// errFewPods says that fewer pods serve than are to be parked.
+var errFewPods = errors.New("too few pods are ready")
+
+// Park implements rollout.Parking. The pods are patched one after another: a
+// batch is small, and a request takes milliseconds.
+func (c *Cluster) Park(ctx context.Context, side probe.Version, n int) error {
+	pods, err := c.podsOf(side)
+	if err != nil {
+		return err
+	}
+	parked := 0
+	var candidates []*corev1.Pod
+	for _, pod := range pods {
+		switch {
+		case isParked(pod):
+			parked++
+		case ready(pod):
+			candidates = append(candidates, pod)
+		}
+	}
+	if len(candidates) < n-parked {
+		return fmt.Errorf("parking %d pods of deployment %q: %w: %d", n-parked, c.name(side), errFewPods, len(candidates))
+	}
+	for _, pod := range leaving(candidates, n-parked) {
+		if err := c.park(ctx, pod, side); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// park takes one pod out of every Service that selects it by the label.
+func (c *Cluster) park(ctx context.Context, pod *corev1.Pod, side probe.Version) error {
+	label := c.StableParkLabel
+	if side == probe.Canary {
+		label = c.CanaryParkLabel
+	}
+	note, err := json.Marshal(parking{c.name(side), label, pod.Labels[label], pod.Annotations[deletionCost]})
+	if err != nil {
+		return fmt.Errorf("parking pod %q: %w", pod.Name, err)
+	}
+	return c.patchPod(ctx, "parking", pod, map[string]any{
+		"labels":      map[string]any{label: nil},
+		"annotations": map[string]any{ParkedAnnotation: string(note), deletionCost: parkedCost},
+	})
+}
+
+// Unpark implements rollout.Parking.
+func (c *Cluster) Unpark(ctx context.Context, side probe.Version) error {
+	pods, err := c.podsOf(side)
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		p := parkingOf(pod)
+		if p.Deployment == "" {
+			continue
+		}
+		var cost any // null removes it
+		if p.Cost != "" {
+			cost = p.Cost
+		}
+		err := c.patchPod(ctx, "putting back", pod, map[string]any{
+			"labels":      map[string]any{p.Label: p.Value},
+			"annotations": map[string]any{ParkedAnnotation: nil, deletionCost: cost},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Discard implements rollout.Parking.
+func (c *Cluster) Discard(ctx context.Context, side probe.Version) error {
+	pods, err := c.pods.List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("listing pods: %w", err)
+	}
+	for _, pod := range pods {
+		if !isReleased(pod) || parkingOf(pod).Deployment != c.name(side) {
+			continue
+		}
+		options := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}
+		err := c.Typed.CoreV1().Pods(c.Namespace).Delete(ctx, pod.Name, options)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("deleting released pod %q: %w", pod.Name, err)
+		}
+	}
+	return nil
+}
+
+// patchPod merges metadata into the very pod that was seen, not another of the
+// same name. A pod that is gone needs nothing any more.
+func (c *Cluster) patchPod(ctx context.Context, what string, pod *corev1.Pod, metadata map[string]any) error {
+	metadata["uid"] = pod.UID
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return fmt.Errorf("%s pod %q: %w", what, pod.Name, err)
+	}
+	options := metav1.PatchOptions{FieldManager: FieldManager}
+	patched, err := c.Typed.CoreV1().Pods(c.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, options)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s pod %q: %w", what, pod.Name, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.patched[patched.UID] = patched.ResourceVersion
+	return nil
+}
+
+// seen reports whether the cache holds our own last patch of the pod.
+func (c *Cluster) seen(pod *corev1.Pod) bool {
+	c.mu.Lock()
+	version, patched := c.patched[pod.UID]
+	c.mu.Unlock()
+	if !patched {
+		return true
+	}
+	order, err := resourceversion.CompareResourceVersion(pod.ResourceVersion, version)
+	return err != nil || order >= 0
+}
+
+// podsOf are the live pods of one side's Deployment, from the cache.
+func (c *Cluster) podsOf(side probe.Version) ([]*corev1.Pod, error) {
+	d, err := c.deployments.Get(c.name(side))
+	if err != nil {
+		return nil, fmt.Errorf("reading deployment %q: %w", c.name(side), err)
+	}
+	sets, err := c.sets.List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("listing replicasets: %w", err)
+	}
+	pods, err := c.pods.List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("listing pods: %w", err)
+	}
+	owners := snapshot{sets: sets}.owners()
+	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool {
+		return owners[controller(p)] != d.UID || p.DeletionTimestamp != nil || finished(p)
+	}), nil
+}
+
+// leaving picks n pods: one after another from the node that has most, so that
+// no node loses its last while another has two; the youngest first, which have
+// the fewest old flows.
+func leaving(pods []*corev1.Pod, n int) []*corev1.Pod {
+	nodes := map[string][]*corev1.Pod{}
+	for _, pod := range pods {
+		nodes[pod.Spec.NodeName] = append(nodes[pod.Spec.NodeName], pod)
+	}
+	var queues [][]*corev1.Pod
+	for _, queue := range nodes {
+		slices.SortFunc(queue, func(a, b *corev1.Pod) int {
+			return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+		})
+		queues = append(queues, queue)
+	}
+	var picked []*corev1.Pod
+	for range n {
+		slices.SortFunc(queues, func(a, b []*corev1.Pod) int {
+			return cmp.Or(len(b)-len(a), cmp.Compare(a[0].Spec.NodeName, b[0].Spec.NodeName))
+		})
+		picked = append(picked, queues[0][0])
+		queues[0] = queues[0][1:]
+		queues = slices.DeleteFunc(queues, func(q []*corev1.Pod) bool { return len(q) == 0 })
+	}
+	return picked
+}
+
+// ready reports whether the pod says that it serves.
+func ready(pod *corev1.Pod) bool {
+	c := condition(pod, corev1.PodReady)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
