@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,9 @@ type prepared struct {
 	roles   manifest.Roles
 	options rollout.Options
 	prober  *prober
-	record  *rollout.Record
+	// replaced: something else than kube-proxy does its work
+	replaced bool
+	record   *rollout.Record
 }
 
 // prepare reads everything a rollout needs. Notices go into the record, which is
@@ -91,6 +94,7 @@ func (p *prepared) look(ctx context.Context, set manifest.Set, name string) (man
 		}
 		service = found
 	}
+	p.replaced = live.ProxyReplaced
 	selection, err := set.Behind(service)
 	if err != nil {
 		return selection, live, usage(err)
@@ -126,6 +130,7 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 	}
 	p.target.CanaryManifest = canary.Manifest.Unstructured
 	p.options = p.rolloutOptions(o)
+	p.chooseRemovals(o, service)
 	p.options.Ports, err = portsOf(service, o.Probe)
 	if err != nil {
 		return usage(err)
@@ -152,6 +157,34 @@ func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
 		options.MaxErrors = &limit
 	}
 	return options
+}
+
+// chooseRemovals decides how the pods of each side leave.
+func (p *prepared) chooseRemovals(o config.Rollout, service manifest.Object) {
+	choose := func(deployment manifest.Object) (rollout.Removal, string) {
+		label, releases := manifest.ParkLabel(service, deployment)
+		facts := rollout.RemovalFacts{
+			UDP: manifest.HasUDP(service), Local: manifest.IsLocal(service), Replaced: p.replaced,
+			Parkable: label != "", Releases: releases,
+		}
+		how, because := facts.Choose()
+		if o.Removal != "auto" {
+			how, because = facts.Force(o.Removal == "park"), ""
+		}
+		if because != "" {
+			p.note("pods leave by " + string(how) + ": " + because)
+		}
+		return how, label
+	}
+	p.options.Removals.Stable, p.target.StableParkLabel = choose(p.roles.Stable.Current())
+	p.options.Removals.Canary, p.target.CanaryParkLabel = choose(p.roles.Canary.Object())
+}
+
+// note adds a notice to the record, once.
+func (p *prepared) note(notice string) {
+	if !slices.Contains(p.record.Notices, notice) {
+		p.record.Notices = append(p.record.Notices, notice)
+	}
 }
 
 // capacity is R where the input leaves it open: what stable has, or is to have.

@@ -47,7 +47,7 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 func (c *Command) rollOut(ctx context.Context, p *prepared, cluster *kube.Cluster, j *journal) (ExitCode, error) {
 	j.logs = cluster
 	engine := &rollout.Rollout{
-		Options: p.options, Cluster: cluster, Prober: p.prober, Journal: j, Log: j.log, Record: p.record,
+		Options: p.options, Cluster: cluster, Parking: cluster, Prober: p.prober, Journal: j, Log: j.log, Record: p.record,
 	}
 	err := engine.Run(ctx)
 	if kube.Forbidden(err) && p.record.Outcome == rollout.Refused {

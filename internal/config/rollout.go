@@ -42,7 +42,8 @@ type Rollout struct {
 	MoveTimeout  time.Duration
 	Timeout      time.Duration
 
-	Finish string // auto, keep or delete
+	Finish  string // auto, keep or delete
+	Removal string // auto, park or terminate
 }
 
 // Run are the options of the command run.
@@ -119,7 +120,8 @@ func (r *reader) rollout() Rollout {
 		StageTimeout: r.duration("stage-timeout", false), MoveTimeout: r.duration("move-timeout", false),
 		Timeout: r.duration("timeout", false),
 
-		Finish: r.choice("finish", "auto", "keep", "delete"),
+		Finish:  r.choice("finish", "auto", "keep", "delete"),
+		Removal: r.choice("removal", "auto", "park", "terminate"),
 	}
 	r.together(options)
 	return options

@@ -22,7 +22,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
 			Tolerance: 5, Confidence: 95, Rate: 50,
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
-			Finish: "auto",
+			Finish: "auto", Removal: "auto",
 		},
 		PodLogs: 20, JobSummary: true,
 	}, run)
@@ -38,7 +38,7 @@ func TestParseRunEverything(t *testing.T) {
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
 		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1",
 		"settle": "0", "propagation": "90s", "drain": "0s", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
-		"finish": "delete", "pod-logs": "0", "job-summary": "False",
+		"finish": "delete", "removal": "park", "pod-logs": "0", "job-summary": "False",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestParseRunEverything(t *testing.T) {
 			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
 			Drain:        config.Optional[time.Duration]{Set: true},
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
-			Finish: "delete",
+			Finish: "delete", Removal: "park",
 		},
 		ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env",
 	}, run)

@@ -93,6 +93,8 @@ func resultInputs() []Input {
 	return []Input{
 		{Name: "finish", Scope: rollout(), Default: "auto",
 			Help: "What becomes of the old Deployment: `keep` it at zero pods or `delete` it; `auto` keeps it"},
+		{Name: "removal", Scope: rollout(), Default: "auto",
+			Help: "How pods leave: `park` takes them out of the Service first and gives their flows `drain` to end, `terminate` leaves that to the pods; `auto` parks where the Service has only TCP ports, kube-proxy and policy Cluster"},
 		{Name: "pod-logs", Scope: run, Default: "20",
 			Help: "Lines of a failing pod's log shown in the job log, and nowhere else"},
 		{Name: "job-summary", Scope: run, Default: "true",

@@ -55,6 +55,10 @@ type Live struct {
 	Version     string          // of the API server, such as v1.34.4
 	Service     *corev1.Service // nil if there is none of that name
 	Deployments []appsv1.Deployment
+
+	// ProxyReplaced reports that Cilium does kube-proxy's work. It is false where
+	// that cannot be read.
+	ProxyReplaced bool
 }
 
 // Look reads the Service and all Deployments of the namespace.
@@ -76,7 +80,22 @@ func (c *Client) Look(ctx context.Context, namespace, service string) (*Live, er
 		return nil, fmt.Errorf("listing deployments in namespace %q: %w", namespace, err)
 	}
 	live.Deployments = list.Items
+	live.ProxyReplaced = c.proxyReplaced(ctx)
 	return live, nil
+}
+
+// proxyReplaced looks at Cilium's settings, if there are any and they may be read,
+// https://docs.cilium.io/en/stable/network/kubernetes/kubeproxy-free/
+func (c *Client) proxyReplaced(ctx context.Context) bool {
+	config, err := c.Typed.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "cilium-config", metav1.GetOptions{})
+	if err != nil {
+		return false
+	}
+	switch config.Data["kube-proxy-replacement"] {
+	case "true", "strict":
+		return true
+	}
+	return false
 }
 
 // readable lists one of everything that a rollout watches.

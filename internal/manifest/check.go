@@ -31,9 +31,9 @@ func serviceType(service Object) string {
 	return "ClusterIP"
 }
 
-// current is what the role's pods are made from right now: a serving template is never
+// Current is what the role's pods are made from right now: a serving template is never
 // applied, so the live one counts.
-func (r Role) current() Object {
+func (r Role) Current() Object {
 	if r.Serves() && r.Live.Object.Unstructured != nil {
 		return r.Live.Object
 	}
@@ -53,7 +53,7 @@ func behindProblems(service Object, role Role) Problems {
 	if selects(Selector(service), role.labels()) {
 		return nil
 	}
-	return Problems{{Place: role.current().Place,
+	return Problems{{Place: role.Current().Place,
 		Message: fmt.Sprintf("Deployment %q is not behind %s: its pods have labels %s, the selector wants %s",
 			role.Name, service.Title(), labelText(role.labels()), labelText(Selector(service)))}}
 }
@@ -64,7 +64,7 @@ func selectorProblems(roles Roles) Problems {
 	var problems Problems
 	for _, pair := range [][2]Role{{roles.Stable, roles.Canary}, {roles.Canary, roles.Stable}} {
 		own, other := pair[0], pair[1]
-		object := own.current()
+		object := own.Current()
 		selector, err := podSelector(object)
 		switch {
 		case err != nil:

@@ -56,7 +56,7 @@ func portProblems(service Object, roles Roles) Problems {
 // namedProblem says if a role has no container port of the name that a Service port
 // targets, with its protocol.
 func namedProblem(port ServicePort, role Role) Problems {
-	object := role.current()
+	object := role.Current()
 	var declared []string
 	for _, p := range containerPorts(object) {
 		if p.name == port.TargetPort && p.protocol == port.Protocol {
@@ -78,9 +78,9 @@ func namedProblem(port ServicePort, role Role) Problems {
 // protocolProblem says if a role declares a target port only for another protocol while
 // the other role has it right. A port that nobody declares may work all the same.
 func protocolProblem(port ServicePort, role, other Role) Problems {
-	object := role.current()
+	object := role.Current()
 	own := protocols(object, port.TargetPort)
-	if len(own) == 0 || slices.Contains(own, port.Protocol) || !slices.Contains(protocols(other.current(), port.TargetPort), port.Protocol) {
+	if len(own) == 0 || slices.Contains(own, port.Protocol) || !slices.Contains(protocols(other.Current(), port.TargetPort), port.Protocol) {
 		return nil
 	}
 	return Problems{{Place: object.Place,

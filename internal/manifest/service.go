@@ -1,5 +1,7 @@
 package manifest
 
+import "slices"
+
 // ServicePort is a port of a Service.
 type ServicePort struct {
 	Name        string // may be empty where there is only one
@@ -42,6 +44,17 @@ func Selector(service Object) map[string]string {
 // IsLoadBalancer reports whether a Service asks for a balancer.
 func IsLoadBalancer(service Object) bool {
 	return text(service.Object, "spec", "type") == "LoadBalancer"
+}
+
+// IsLocal reports whether a Service sends flows only to pods of the node that they
+// reached.
+func IsLocal(service Object) bool {
+	return text(service.Object, "spec", "externalTrafficPolicy") == "Local"
+}
+
+// HasUDP reports whether a port of a Service is UDP.
+func HasUDP(service Object) bool {
+	return slices.ContainsFunc(ServicePorts(service), func(p ServicePort) bool { return p.Protocol == "UDP" })
 }
 
 // selects reports whether a Service's selector matches labels. An empty selector

@@ -38,6 +38,51 @@ func (r Removals) String() string {
 	return string(r.Stable) + " (stable), " + string(r.Canary) + " (canary)"
 }
 
+// RemovalFacts are what decides how the pods of one side can leave.
+type RemovalFacts struct {
+	UDP      bool // a port of the Service is UDP
+	Local    bool // externalTrafficPolicy: Local
+	Replaced bool // something else than kube-proxy does its work, such as Cilium
+	Parkable bool // there is a label whose removal takes a pod out of the Service
+	Releases bool // the Deployment's own selector needs that label too
+}
+
+// Choose picks the way, and says why if pods terminate though they might park.
+//
+// kube-proxy leaves the established TCP flows of a pod that is no endpoint any
+// more alone, but drops the conntrack entries of its UDP sessions; those of a pod
+// that terminates while it is ready it keeps,
+// https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/proxy/conntrack/cleanup.go
+func (f RemovalFacts) Choose() (how Removal, because string) {
+	switch {
+	case !f.Parkable:
+		return Terminate, "no label takes them out of the Service"
+	case f.UDP:
+		return Terminate, "the Service has UDP ports, and UDP sessions would end when a pod is parked"
+	case f.Local:
+		return Terminate, "externalTrafficPolicy is Local, and a node must not lose its last pod"
+	case f.Replaced:
+		return Terminate, "the cluster does without kube-proxy, and what does its work ends the flows of pods that are parked"
+	}
+	return f.park(), ""
+}
+
+// park is the way to park, whatever speaks against it.
+func (f RemovalFacts) park() Removal {
+	if f.Releases {
+		return ParkByRelease
+	}
+	return Park
+}
+
+// Force picks the way that an input asks for.
+func (f RemovalFacts) Force(park bool) Removal {
+	if park && f.Parkable {
+		return f.park()
+	}
+	return Terminate
+}
+
 // remove takes pods of one side out of the Service, gives their flows time to
 // end, and scales the side down.
 func (r *run) remove(ctx context.Context, side probe.Version, to counts) error {
