@@ -147,7 +147,7 @@ func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
 		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
 		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
 		StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
-		DeleteOld: o.Finish == "delete", Address: o.Address,
+		Mode: rollout.Pair, Finish: finish(o.Finish), Address: o.Address,
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
@@ -157,6 +157,14 @@ func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
 		options.MaxErrors = &limit
 	}
 	return options
+}
+
+// finish is what the input asks for; auto keeps the old Deployment.
+func finish(input string) rollout.Finish {
+	if input == "auto" {
+		return rollout.Keep
+	}
+	return rollout.Finish(input)
 }
 
 // chooseRemovals decides how the pods of each side leave.

@@ -28,6 +28,8 @@ func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
 		return c.applyDeployment(ctx, c.StableManifest)
 	case rollout.CanaryDeployment:
 		return c.applyDeployment(ctx, c.CanaryManifest)
+	case rollout.OriginalStable:
+		return c.applyDeployment(ctx, c.Original)
 	default:
 		return fmt.Errorf("there is no part %q to apply", part)
 	}
@@ -74,7 +76,7 @@ func (c *Cluster) applyDeployment(ctx context.Context, manifest *unstructured.Un
 	if err != nil {
 		return err
 	}
-	c.wrote(applied.GetName(), applied.GetGeneration())
+	c.wrote(applied.GetName(), version{uid: applied.GetUID(), generation: applied.GetGeneration()})
 	return nil
 }
 

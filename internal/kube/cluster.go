@@ -41,6 +41,10 @@ type Target struct {
 	StableManifest *unstructured.Unstructured
 	CanaryManifest *unstructured.Unstructured
 
+	// Original is the live stable before the rollout, to bring its template back;
+	// nil where stable's template is never changed.
+	Original *unstructured.Unstructured
+
 	// The label whose removal parks a pod of each side; empty where pods are
 	// never parked.
 	StableParkLabel string
@@ -62,13 +66,14 @@ type Cluster struct {
 	mu       sync.Mutex
 	revision uint64
 	changed  chan struct{}        // closed and renewed with every change
-	written  map[string]int64     // Deployment → generation of our last write
+	written  map[string]version   // Deployment → our last write
 	patched  map[types.UID]string // pod → resourceVersion of our last write
 }
 
 var (
-	_ rollout.Cluster = (*Cluster)(nil)
-	_ rollout.Parking = (*Cluster)(nil)
+	_ rollout.Cluster   = (*Cluster)(nil)
+	_ rollout.Parking   = (*Cluster)(nil)
+	_ rollout.Successor = (*Cluster)(nil)
 )
 
 // Watch begins to watch the target's namespace, until ctx ends.
@@ -96,7 +101,7 @@ func (c *Client) watch(ctx context.Context, target Target, resync time.Duration)
 		pods:        factory.Core().V1().Pods().Lister().Pods(target.Namespace),
 		slices:      factory.Discovery().V1().EndpointSlices().Lister().EndpointSlices(target.Namespace),
 		changed:     make(chan struct{}),
-		written:     map[string]int64{},
+		written:     map[string]version{},
 		patched:     map[types.UID]string{},
 	}
 	touch := func(any) { cluster.touch() }
@@ -177,6 +182,24 @@ func (c *Cluster) view() (state rollout.State, fresh bool, err error) {
 	return compute(s), stableFresh && canaryFresh && !stale, err
 }
 
+// version is what our last write made of a Deployment.
+type version struct {
+	uid        types.UID
+	generation int64
+	gone       bool // it was deleted
+}
+
+// seenBy reports whether a cache that holds d, or nothing, has seen the write.
+func (v version) seenBy(d *appsv1.Deployment) bool {
+	switch {
+	case v == version{}:
+		return true
+	case v.gone || d == nil:
+		return v.gone && d == nil
+	}
+	return d.UID == v.uid && d.Generation >= v.generation
+}
+
 // deployment reads one from the cache, nil if there is none.
 func (c *Cluster) deployment(name string) (d *appsv1.Deployment, fresh bool, err error) {
 	c.mu.Lock()
@@ -184,19 +207,19 @@ func (c *Cluster) deployment(name string) (d *appsv1.Deployment, fresh bool, err
 	c.mu.Unlock()
 	d, err = c.deployments.Get(name)
 	if apierrors.IsNotFound(err) {
-		return nil, written == 0, nil
+		return nil, written.seenBy(nil), nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("reading deployment %q: %w", name, err)
 	}
-	return d, d.Generation >= written, nil
+	return d, written.seenBy(d), nil
 }
 
-// wrote remembers the generation of our own write.
-func (c *Cluster) wrote(name string, generation int64) {
+// wrote remembers our own write.
+func (c *Cluster) wrote(name string, v version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.written[name] = generation
+	c.written[name] = v
 }
 
 // name is the Deployment of a side.
@@ -235,7 +258,7 @@ func (c *Cluster) Scale(ctx context.Context, side probe.Version, from, to int) e
 		}
 		// With the resourceVersion as precondition, changing the spec makes
 		// exactly the next generation.
-		c.wrote(name, d.Generation+1)
+		c.wrote(name, version{uid: d.UID, generation: d.Generation + 1})
 		return nil
 	})
 	if err != nil {
@@ -249,9 +272,15 @@ var conflictBackoff = wait.Backoff{Steps: 10, Duration: 20 * time.Millisecond, F
 
 // Delete implements rollout.Cluster.
 func (c *Cluster) Delete(ctx context.Context, side probe.Version) error {
-	name := c.name(side)
-	if err := c.Typed.AppsV1().Deployments(c.Namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+	return c.delete(ctx, c.name(side), metav1.DeletePropagationBackground)
+}
+
+// delete deletes a Deployment. One that is gone already is no error.
+func (c *Cluster) delete(ctx context.Context, name string, policy metav1.DeletionPropagation) error {
+	err := c.Typed.AppsV1().Deployments(c.Namespace).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &policy})
+	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("deleting deployment %q: %w", name, err)
 	}
+	c.wrote(name, version{gone: true})
 	return nil
 }

@@ -15,6 +15,7 @@ const (
 	Surroundings     Part = "surroundings" // the Service and everything but the two Deployments
 	StableDeployment Part = "stable"
 	CanaryDeployment Part = "canary"
+	OriginalStable   Part = "original" // stable as it was before the rollout
 )
 
 // Cluster is the engine's hand on one Service and the two Deployments behind
@@ -52,6 +53,13 @@ type Parking interface {
 
 	// Discard deletes the released pods of one side.
 	Discard(ctx context.Context, side probe.Version) error
+}
+
+// Successor lets stable's Deployment take over the pods of the canary's.
+type Successor interface {
+	// Handover makes stable's Deployment, with so many replicas, the owner of the
+	// canary's pods, without restarting one; the canary's Deployment is no more.
+	Handover(ctx context.Context, replicas int) error
 }
 
 // State is what the cluster says of the rollout at one moment.

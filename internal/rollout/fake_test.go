@@ -30,6 +30,7 @@ type cluster struct {
 	releases bool // Park: the ReplicaSet lets go
 	survivor bool // the next scale-down takes another pod in place of a parked one
 
+	onApply func(rollout.Part)                                 // after the write
 	onScale func(c *cluster, side probe.Version, to int) error // before the write
 	ready   func(side probe.Version, pod int) bool             // whether the pod ever serves; nil: it does
 }
@@ -57,8 +58,19 @@ func (c *cluster) Apply(_ context.Context, part rollout.Part) error {
 			s.Stable.Exists, s.Stable.Current = true, true
 		case rollout.CanaryDeployment:
 			s.Canary.Exists, s.Canary.Current = true, true
-		case rollout.Surroundings:
+		case rollout.Surroundings, rollout.OriginalStable:
 		}
+	})
+	if c.onApply != nil {
+		c.onApply(part)
+	}
+	return nil
+}
+
+func (c *cluster) Handover(_ context.Context, replicas int) error {
+	c.change(func(s *rollout.State) {
+		c.calls = append(c.calls, fmt.Sprintf("handover %d", replicas))
+		s.Stable, s.Canary = s.Canary, rollout.Pods{}
 	})
 	return nil
 }

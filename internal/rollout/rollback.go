@@ -60,6 +60,10 @@ func cancelled(ctx context.Context) bool { return ctx.Err() != nil }
 
 // succeed closes a run whose stages all passed.
 func (r *run) succeed() {
+	if r.Mode == Bootstrap {
+		r.settle(Promoted, ReasonPass, "the first version serves")
+		return
+	}
 	last := r.plan.Stages[len(r.plan.Stages)-1]
 	if last.Target < 100 {
 		r.settle(Held, ReasonPass, fmt.Sprintf("every stage up to %s passed; the steps end there", last.Target))
@@ -113,6 +117,14 @@ func (r *run) restore(ctx context.Context, gently bool) error {
 			return err
 		}
 	}
+	if r.adopting {
+		if err = r.unadopt(ctx); err != nil {
+			return err
+		}
+		if state, err = r.Cluster.Next(ctx, 0); err != nil {
+			return err
+		}
+	}
 	for r.now != r.original {
 		if state, err = r.restoreStep(ctx, state, gently); err != nil {
 			return err
@@ -121,7 +133,37 @@ func (r *run) restore(ctx context.Context, gently bool) error {
 	if state, err = r.restored(ctx); err != nil {
 		return err
 	}
-	return r.discard(ctx, state)
+	if err = r.discard(ctx, state); err != nil {
+		return err
+	}
+	if r.Mode == Single {
+		return r.Cluster.Delete(ctx, probe.Canary)
+	}
+	return nil
+}
+
+// unadopt is for a rollback while pods move from the copy to stable's Deployment,
+// which has the new template by then: they go back to the copy, so that stable
+// can have its old template again.
+func (r *run) unadopt(ctx context.Context) error {
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil {
+		return err
+	}
+	// Unready pods are the first that a scale-down removes.
+	if serving := state.Stable.Serving; serving < r.now.stable {
+		if err = r.write(ctx, counts{serving, r.now.canary}); err != nil {
+			return err
+		}
+	}
+	if err := r.move(ctx, counts{canary: r.Plan.Replicas}); err != nil {
+		return err
+	}
+	if err = r.Cluster.Apply(ctx, OriginalStable); err != nil {
+		return err
+	}
+	_, err = r.await(ctx, r.matches)
+	return err
 }
 
 // restoreStep is one round of restore.

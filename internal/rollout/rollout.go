@@ -31,9 +31,32 @@ type Options struct {
 	MoveTimeout  time.Duration // a move without any progress
 	Timeout      time.Duration // the whole run
 
-	Removals  Removals // how pods leave
-	DeleteOld bool     // finish: delete
+	Mode     Mode
+	Removals Removals // how pods leave
+	Finish   Finish
 }
+
+// Mode is how stable and canary come about.
+type Mode string
+
+// The modes of the contract.
+const (
+	Pair      Mode = "pair"      // two Deployments, whose roles alternate
+	Single    Mode = "single"    // one, and a copy of it while it is rolled out
+	Bootstrap Mode = "bootstrap" // the first one, with nothing to compare it to
+)
+
+// Finish is what becomes of stable's Deployment after 100 %.
+type Finish string
+
+// The ways of the contract: the first two for a pair, the others for a single
+// Deployment.
+const (
+	Keep     Finish = "keep"     // at no pods
+	Delete   Finish = "delete"   // removed
+	Adopt    Finish = "adopt"    // it gets the new template, and the pods move back to it
+	Handover Finish = "handover" // it is made anew around the canary's pods
+)
 
 // Prober makes the flows of one stage.
 type Prober interface {
@@ -63,7 +86,8 @@ type Rollout struct {
 	Options
 
 	Cluster Cluster
-	Parking Parking // used by Removals other than Terminate
+	Parking Parking   // used by Removals other than Terminate
+	Heir    Successor // used by Handover
 	Prober  Prober
 	Journal Journal
 	Log     *slog.Logger
@@ -82,6 +106,7 @@ type run struct {
 	original   counts  // what a rollback brings back
 	touched    bool    // something was scaled or applied
 	introduced bool    // the canary was: a rollback has something to restore
+	adopting   bool    // stable has the new template
 	weight     Percent // expected at the stage before
 	windows    uint64  // sampled so far: each has a schedule of its own
 	baseline   *Baseline
@@ -93,6 +118,9 @@ type run struct {
 // cancelled the run stops where it is, which is safe for traffic.
 func (r *Rollout) Run(ctx context.Context) error {
 	run := &run{Rollout: r, plan: NewPlan(r.Plan)}
+	if r.Mode == Bootstrap {
+		run.plan.Stages = nil
+	}
 	run.begin()
 	limited, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
@@ -111,6 +139,9 @@ func (r *run) steps(ctx context.Context) error {
 	}
 	if err := r.sampleBaseline(ctx); err != nil {
 		return err
+	}
+	if r.Mode == Bootstrap {
+		return nil
 	}
 	if err := r.introduce(ctx); err != nil {
 		return err

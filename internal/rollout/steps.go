@@ -96,11 +96,45 @@ func (r *run) introduce(ctx context.Context) error {
 
 // finish ends a rollout whose stages all passed.
 func (r *run) finish(ctx context.Context) error {
-	if r.DeleteOld && r.now.stable == 0 {
+	if r.now.stable > 0 {
+		return nil // held
+	}
+	switch r.Finish {
+	case Delete:
 		r.Log.InfoContext(ctx, "deleting the old deployment", "deployment", r.name(probe.Stable))
 		return r.Cluster.Delete(ctx, probe.Stable)
+	case Adopt:
+		return r.adopt(ctx)
+	case Handover:
+		return r.handover(ctx)
+	case Keep:
 	}
 	return nil
+}
+
+// adopt gives stable's Deployment, which has no pods now, the new template, and
+// moves the pods from the copy to it as in any other move.
+func (r *run) adopt(ctx context.Context) error {
+	r.Journal.Stage("adopt")
+	r.adopting = true
+	if err := r.Cluster.Apply(ctx, StableDeployment); err != nil {
+		return err
+	}
+	if err := r.move(ctx, counts{stable: r.Plan.Replicas}); err != nil {
+		return err
+	}
+	return r.Cluster.Delete(ctx, probe.Canary)
+}
+
+// handover lets stable's Deployment take over the pods as they run.
+func (r *run) handover(ctx context.Context) error {
+	r.Journal.Stage("handover")
+	if err := r.Heir.Handover(ctx, r.Plan.Replicas); err != nil {
+		return err
+	}
+	r.now = counts{stable: r.Plan.Replicas}
+	_, err := r.await(ctx, r.matches)
+	return err
 }
 
 // look keeps the record in step with the cluster.
