@@ -11,6 +11,7 @@ import (
 	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/kube"
+	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/report"
 	"github.com/org/l4-canary/internal/rollout"
 )
@@ -144,6 +145,21 @@ func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
 		j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: refused", Message: err.Error()})
 	}
 	return exitOfOutcome(record), err
+}
+
+// nothingToDo ends a run whose manifests hold no new version.
+func (j *journal) nothingToDo(ctx context.Context, record *rollout.Record) ExitCode {
+	record.Outcome, record.Reason = rollout.NothingToDo, rollout.ReasonPass
+	record.Message = "the pods are what the manifests say already"
+	record.FinishedAt = time.Now()
+	record.StartedAt = record.FinishedAt
+	for _, image := range record.Stable.Images {
+		if manifest.Floating(image) {
+			record.Notices = append(record.Notices, fmt.Sprintf("image %q has no fixed tag: what it names may have changed, and nobody could tell", image))
+		}
+	}
+	j.finish(ctx, record)
+	return exitOfOutcome(record)
 }
 
 // outputs sets the outputs of the contract, all of them always.

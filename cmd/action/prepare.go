@@ -102,40 +102,76 @@ func (p *prepared) look(ctx context.Context, set manifest.Set, name string) (man
 	return selection, live, nil
 }
 
-// complete checks the pair and fills in options, target and record.
+// complete checks the roles and fills in options, target and record.
 func (p *prepared) complete(o config.Rollout, selection manifest.Selection) error {
-	service, stable, canary := selection.Service, p.roles.Stable, p.roles.Canary
+	service := selection.Service
 	p.record.Notices = append(p.record.Notices, p.roles.Notices...)
-	if problems := manifest.Check(service, p.roles, o.Address); len(problems) > 0 {
-		return usage(problems)
-	}
-	p.record.Stable = rollout.Side{Deployment: stable.Name, Images: manifest.Images(stable.Object())}
-	p.record.Canary = rollout.Side{Deployment: canary.Name, Images: manifest.Images(canary.Object())}
+	p.record.Mode = string(p.roles.Mode)
 	release, err := manifest.Release(p.record.Namespace, p.record.Service, p.roles)
 	if err != nil {
 		return err
 	}
 	p.record.Release = release
-	p.target = kube.Target{
-		Namespace: p.record.Namespace, Service: p.record.Service, Stable: stable.Name, Canary: canary.Name,
+	p.roles.Stamp(release)
+	if problems := manifest.Check(service, p.roles, o.Address); len(problems) > 0 {
+		return usage(problems)
 	}
-	for _, other := range selection.Others {
-		p.target.Surroundings = append(p.target.Surroundings, other.Unstructured)
-	}
-	if p.roles.Fresh {
-		p.target.StableManifest = stable.Manifest.Unstructured
-	}
-	if canary.Manifest == nil {
-		return usage(fmt.Errorf("deployment %q is to be the canary, but the manifests do not hold it", canary.Name))
-	}
-	p.target.CanaryManifest = canary.Manifest.Unstructured
+	stable, canary := p.roles.Stable, p.roles.Canary
+	p.record.Stable = rollout.Side{Deployment: stable.Name, Images: manifest.Images(stable.Current())}
+	p.record.Canary = rollout.Side{Deployment: canary.Name, Images: manifest.Images(canary.Object())}
+	p.aim(selection)
 	p.options = p.rolloutOptions(o)
+	if p.options.Finish, err = p.finish(o.Finish); err != nil {
+		return usage(err)
+	}
 	p.chooseRemovals(o, service)
 	p.options.Ports, err = portsOf(service, o.Probe)
 	if err != nil {
 		return usage(err)
 	}
 	return p.newProber(o)
+}
+
+// aim says what the rollout works on.
+func (p *prepared) aim(selection manifest.Selection) {
+	stable, canary := p.roles.Stable, p.roles.Canary
+	p.target = kube.Target{
+		Namespace: p.record.Namespace, Service: p.record.Service, Stable: stable.Name, Canary: canary.Name,
+	}
+	for _, other := range selection.Others {
+		p.target.Surroundings = append(p.target.Surroundings, other.Unstructured)
+	}
+	if p.roles.Mode != manifest.Pair || p.roles.Fresh {
+		p.target.StableManifest = stable.Manifest.Unstructured
+	}
+	if p.roles.Mode == manifest.Single {
+		p.target.Original = kube.Template(stable.Live.Object)
+	}
+	if canary.Manifest != nil {
+		p.target.CanaryManifest = canary.Manifest.Unstructured
+	}
+}
+
+// unchanged reports whether the manifests hold nothing new: the pods of every
+// Deployment would stay as they are.
+func (p *prepared) unchanged(ctx context.Context) (bool, error) {
+	if p.roles.Mode == manifest.Bootstrap || p.roles.Fresh {
+		return false, nil
+	}
+	deployments := []*manifest.Object{p.roles.Stable.Manifest}
+	if p.roles.Mode == manifest.Pair {
+		deployments = append(deployments, p.roles.Canary.Manifest)
+	}
+	for _, deployment := range deployments {
+		if deployment == nil {
+			return false, nil
+		}
+		same, err := p.client.Unchanged(ctx, p.record.Namespace, *deployment)
+		if err != nil || !same {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // rolloutOptions maps the inputs to the engine's.
@@ -147,7 +183,7 @@ func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
 		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
 		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
 		StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
-		Mode: rollout.Pair, Finish: finish(o.Finish), Address: o.Address,
+		Mode: rollout.Mode(p.roles.Mode), Address: o.Address,
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
@@ -159,12 +195,19 @@ func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
 	return options
 }
 
-// finish is what the input asks for; auto keeps the old Deployment.
-func finish(input string) rollout.Finish {
-	if input == "auto" {
-		return rollout.Keep
+// finish is what the input asks for, if it fits the mode.
+func (p *prepared) finish(input string) (rollout.Finish, error) {
+	allowed := []rollout.Finish{rollout.Keep, rollout.Delete}
+	if p.roles.Mode == manifest.Single {
+		allowed = []rollout.Finish{rollout.Adopt, rollout.Handover}
 	}
-	return rollout.Finish(input)
+	if input == "auto" {
+		return allowed[0], nil
+	}
+	if !slices.Contains(allowed, rollout.Finish(input)) && p.roles.Mode != manifest.Bootstrap {
+		return "", fmt.Errorf("input %q: %q does not fit a rollout in mode %s: allowed are auto, %s and %s", "finish", input, p.roles.Mode, allowed[0], allowed[1])
+	}
+	return rollout.Finish(input), nil
 }
 
 // chooseRemovals decides how the pods of each side leave.
@@ -185,7 +228,9 @@ func (p *prepared) chooseRemovals(o config.Rollout, service manifest.Object) {
 		return how, label
 	}
 	p.options.Removals.Stable, p.target.StableParkLabel = choose(p.roles.Stable.Current())
-	p.options.Removals.Canary, p.target.CanaryParkLabel = choose(p.roles.Canary.Object())
+	if p.roles.Mode != manifest.Bootstrap {
+		p.options.Removals.Canary, p.target.CanaryParkLabel = choose(p.roles.Canary.Object())
+	}
 }
 
 // note adds a notice to the record, once.
@@ -236,7 +281,12 @@ func portsOf(service manifest.Object, word string) ([]probe.Port, error) {
 type prober struct{ options probe.Options }
 
 func (p *prepared) newProber(o config.Rollout) error {
-	classifier, err := probe.NewClassifier(pattern(o.StablePattern), pattern(o.CanaryPattern))
+	stable, canary := pattern(o.StablePattern), pattern(o.CanaryPattern)
+	if p.roles.Mode == manifest.Bootstrap {
+		// There is one version: whatever either pattern knows is it.
+		stable, canary = strings.Join(slices.DeleteFunc([]string{stable, canary}, func(s string) bool { return s == "" }), "|"), ""
+	}
+	classifier, err := probe.NewClassifier(stable, canary)
 	if err != nil {
 		return usage(err)
 	}

@@ -33,6 +33,13 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 	for _, notice := range p.record.Notices {
 		log.InfoContext(ctx, "manifests", "notice", notice)
 	}
+	unchanged, err := p.unchanged(ctx)
+	if err != nil {
+		return j.refused(p.record, err)
+	}
+	if unchanged {
+		return j.nothingToDo(ctx, p.record), nil
+	}
 	// The watches outlive a cancelled run: a rollback still needs them.
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -47,7 +54,8 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 func (c *Command) rollOut(ctx context.Context, p *prepared, cluster *kube.Cluster, j *journal) (ExitCode, error) {
 	j.logs = cluster
 	engine := &rollout.Rollout{
-		Options: p.options, Cluster: cluster, Parking: cluster, Prober: p.prober, Journal: j, Log: j.log, Record: p.record,
+		Options: p.options,
+		Cluster: cluster, Parking: cluster, Heir: cluster, Prober: p.prober, Journal: j, Log: j.log, Record: p.record,
 	}
 	err := engine.Run(ctx)
 	if kube.Forbidden(err) && p.record.Outcome == rollout.Refused {

@@ -42,7 +42,7 @@ type Rollout struct {
 	MoveTimeout  time.Duration
 	Timeout      time.Duration
 
-	Finish  string // auto, keep or delete
+	Finish  string // auto, keep, delete, adopt or handover
 	Removal string // auto, park or terminate
 }
 
@@ -120,7 +120,7 @@ func (r *reader) rollout() Rollout {
 		StageTimeout: r.duration("stage-timeout", false), MoveTimeout: r.duration("move-timeout", false),
 		Timeout: r.duration("timeout", false),
 
-		Finish:  r.choice("finish", "auto", "keep", "delete"),
+		Finish:  r.choice("finish", "auto", "keep", "delete", "adopt", "handover"),
 		Removal: r.choice("removal", "auto", "park", "terminate"),
 	}
 	r.together(options)

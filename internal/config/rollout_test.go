@@ -103,7 +103,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"negative duration", "drain", "-5s", `input "drain": "-5s" is not allowed: a duration such as 30s, 5m or 1h30m`},
 		{"no time at all", "stage-timeout", "0s", `input "stage-timeout": "0s" is not allowed: a duration above 0, such as 30s, 5m or 1h30m`},
 		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`},
-		{"finish", "finish", "adopt", `input "finish": "adopt" is not allowed: allowed are auto, keep and delete`},
+		{"finish", "finish", "swap", `input "finish": "swap" is not allowed: allowed are auto, keep, delete, adopt and handover`},
 		{"log lines", "pod-logs", "all", `input "pod-logs": "all" is not allowed: a whole number from 0 to 10000`},
 		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
 		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},

@@ -92,7 +92,7 @@ func resultInputs() []Input {
 	run := []string{CommandRun}
 	return []Input{
 		{Name: "finish", Scope: rollout(), Default: "auto",
-			Help: "What becomes of the old Deployment: `keep` it at zero pods or `delete` it; `auto` keeps it"},
+			Help: "With two Deployments, what becomes of the old one: `keep` it at zero pods (`auto`) or `delete` it. With one: `adopt` moves the pods back to it with the new template (`auto`), `handover` makes it anew around the pods that run"},
 		{Name: "removal", Scope: rollout(), Default: "auto",
 			Help: "How pods leave: `park` takes them out of the Service first and gives their flows `drain` to end, `terminate` leaves that to the pods; `auto` parks where the Service has only TCP ports, kube-proxy and policy Cluster"},
 		{Name: "pod-logs", Scope: run, Default: "20",

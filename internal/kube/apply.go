@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/rollout"
 )
 
@@ -49,6 +50,28 @@ func (c *Client) DryRun(ctx context.Context, target Target) []error {
 		}
 	}
 	return problems
+}
+
+// Unchanged reports whether a live Deployment's pods would stay as they are if the
+// manifest were applied: the API server says so without keeping anything.
+func (c *Client) Unchanged(ctx context.Context, namespace string, wanted manifest.Object) (bool, error) {
+	cluster := &Cluster{Client: c, Target: Target{Namespace: namespace}}
+	api, err := cluster.resource(wanted.Unstructured)
+	if err != nil {
+		return false, err
+	}
+	live, err := api.Get(ctx, wanted.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %s: %w", describe(wanted.Unstructured), err)
+	}
+	applied, err := cluster.apply(ctx, wanted.Unstructured, true)
+	if err != nil {
+		return false, err
+	}
+	return manifest.SameTemplate(manifest.Object{Unstructured: live}, manifest.Object{Unstructured: applied}), nil
 }
 
 // applyDeployment applies a Deployment with the replicas it has, or none if it

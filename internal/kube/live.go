@@ -43,6 +43,18 @@ func object(typed any, apiVersion, kind string) manifest.Object {
 	return manifest.Object{Unstructured: &unstructured.Unstructured{Object: content}}
 }
 
+// Template is a live Deployment as a manifest that brings its pods and its
+// metadata back, without what only an API server can say.
+func Template(live manifest.Object) *unstructured.Unstructured {
+	object := live.DeepCopy()
+	delete(object.Object, "status")
+	unstructured.RemoveNestedField(object.Object, "spec", "replicas")
+	unstructured.RemoveNestedField(object.Object, "spec", "template", "metadata", "creationTimestamp")
+	metadata := map[string]any{"name": object.GetName(), "namespace": object.GetNamespace()}
+	object.Object["metadata"] = metadata
+	return object
+}
+
 // maxLog is how much of a pod's log is read, however long its lines are.
 const maxLog = 64 << 10
 

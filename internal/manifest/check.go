@@ -19,6 +19,9 @@ func Check(service Object, roles Roles, address string) Problems {
 			Hint:    "write type: LoadBalancer, or give the address to sample in input \"address\""})
 	}
 	problems = append(problems, behindProblems(service, roles.Stable)...)
+	if roles.Mode == Bootstrap {
+		return problems
+	}
 	problems = append(problems, behindProblems(service, roles.Canary)...)
 	problems = append(problems, selectorProblems(roles)...)
 	return append(problems, portProblems(service, roles)...)
@@ -72,7 +75,7 @@ func selectorProblems(roles Roles) Problems {
 		case !selector.Matches(labels.Set(own.labels())):
 			problems = append(problems, Problem{Place: object.Place,
 				Message: fmt.Sprintf("Deployment %q: its selector %s does not match its own pod template's labels %s", own.Name, selector, labelText(own.labels()))})
-		case selector.Matches(labels.Set(other.labels())):
+		case roles.Mode == Pair && selector.Matches(labels.Set(other.labels())):
 			problems = append(problems, Problem{Place: object.Place,
 				Message: fmt.Sprintf("Deployment %q: its selector %s also matches the pods of Deployment %q, which have labels %s",
 					own.Name, selector, other.Name, labelText(other.labels())),

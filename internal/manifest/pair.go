@@ -1,7 +1,9 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +18,10 @@ func (s Selection) countProblems(sides []Role, stable, canary string) Problems {
 	case 0:
 		problem.Message = fmt.Sprintf("%s selects no Deployment (selector %s)", service.Title(), labelText(Selector(service)))
 	case 1:
+		if name := cmp.Or(stable, canary); name != "" && name != sides[0].Name {
+			problem.Message = fmt.Sprintf("%s selects Deployment %q, and not %q", service.Title(), sides[0].Name, name)
+			break
+		}
 		problem.Message = fmt.Sprintf("%s selects only Deployment %q: a canary needs the old version's Deployment and the new one's", service.Title(), sides[0].Name)
 		problem.Hint = "add the other version's Deployment to the manifests"
 	default:
@@ -31,6 +37,18 @@ func (s Selection) countProblems(sides []Role, stable, canary string) Problems {
 		}
 	}
 	return problems
+}
+
+// wantsPair reports whether the inputs name a Deployment that must be another one
+// than the only one behind the Service.
+func (s Selection) wantsPair(only Role, stable, canary string) bool {
+	for _, name := range []string{stable, canary} {
+		if name != "" && name != only.Name {
+			return true
+		}
+	}
+	named := stable != "" || canary != ""
+	return named && slices.ContainsFunc(s.Skipped, func(o Object) bool { return o.GetKind() == kindDeployment })
 }
 
 // byName decides by the names given and reports whether sides must be swapped for

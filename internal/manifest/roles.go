@@ -42,8 +42,19 @@ func (r Role) Object() Object {
 	return Object{Unstructured: &unstructured.Unstructured{Object: map[string]any{}}}
 }
 
+// Mode is how stable and canary come about.
+type Mode string
+
+// The modes of the contract.
+const (
+	Pair      Mode = "pair"      // two Deployments, whose roles alternate
+	Single    Mode = "single"    // one, and a copy of it while it is rolled out
+	Bootstrap Mode = "bootstrap" // the first one; there is no canary
+)
+
 // Roles say which Deployment is which.
 type Roles struct {
+	Mode    Mode
 	Stable  Role
 	Canary  Role
 	Fresh   bool     // stable does not serve: it is applied first, at its manifest's replicas
@@ -56,10 +67,13 @@ type Roles struct {
 // behind the Service: they are ignored. The error is [Problems].
 func AssignRoles(selection Selection, live []Live, stable, canary string) (Roles, error) {
 	sides, notices := candidates(selection, live)
+	if len(sides) == 1 && sides[0].Manifest != nil && !selection.wantsPair(sides[0], stable, canary) {
+		return selection.one(sides[0], live)
+	}
 	if problems := selection.countProblems(sides, stable, canary); len(problems) > 0 {
 		return Roles{}, problems
 	}
-	roles := Roles{Stable: sides[0], Canary: sides[1], Notices: notices}
+	roles := Roles{Mode: Pair, Stable: sides[0], Canary: sides[1], Notices: notices}
 	first, second := sides[0].Serves(), sides[1].Serves()
 	if first != second {
 		if second {
@@ -93,7 +107,7 @@ func candidates(selection Selection, live []Live) ([]Role, []string) {
 		switch {
 		case at >= 0:
 			sides[at].Live = &live[i]
-		case !selects(Selector(selection.Service), l.Labels):
+		case !selects(Selector(selection.Service), l.Labels), isCopy(l):
 		case l.Replicas == 0:
 			notices = append(notices, fmt.Sprintf("Deployment %q is behind the Service too, with 0 replicas and in no manifest: it takes no part", l.Name))
 		default:

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"slices"
+	"strings"
 )
 
 // WithReplicas is a copy of a Deployment with spec.replicas set.
@@ -30,6 +31,17 @@ func Images(o Object) []string {
 		}
 	}
 	return images
+}
+
+// Floating reports whether an image's name says nothing of its version: its tag is
+// latest, or there is neither tag nor digest.
+func Floating(image string) bool {
+	name := image[strings.LastIndexByte(image, '/')+1:]
+	if strings.Contains(image, "@") {
+		return false
+	}
+	_, tag, tagged := strings.Cut(name, ":")
+	return !tagged || tag == "latest"
 }
 
 // containers are the containers of a workload's pod template, from the given lists.
