@@ -134,6 +134,7 @@ func (s *apiServer) answers() map[string]string {
 			{"name":"deployments","singularName":"deployment","namespaced":true,"kind":"Deployment","verbs":["get","list","patch","watch"]}]}`,
 		"/apis/apps/v1/namespaces/web/deployments":                deploymentList(),
 		"/api/v1/namespaces/web/pods":                             emptyList("v1", "PodList"),
+		"/apis/apps/v1/namespaces/web/replicasets":                emptyList("apps/v1", "ReplicaSetList"),
 		"/apis/discovery.k8s.io/v1/namespaces/web/endpointslices": emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
 		"/api/v1/namespaces/web/services":                         emptyList("v1", "ServiceList"),
 	}

@@ -19,7 +19,7 @@ func restrictedRules() []rbacv1.PolicyRule {
 		return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
 	}
 	return []rbacv1.PolicyRule{
-		rule("apps", "deployments", "deployments/scale"),
+		rule("apps", "deployments", "deployments/scale", "replicasets"),
 		rule("", "pods", "services", "events"),
 		rule("discovery.k8s.io", "endpointslices"),
 		rule("coordination.k8s.io", "leases"),
