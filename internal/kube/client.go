@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -29,6 +30,8 @@ type Client struct {
 	Typed   kubernetes.Interface
 	Dynamic dynamic.Interface
 	Mapper  meta.RESTMapper
+
+	held atomic.Pointer[Lease] // without which nothing is written; nil before one is acquired
 }
 
 // NewClient makes a client that identifies itself as userAgent.
@@ -38,6 +41,8 @@ func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	// The defaults (5 a second) are meant for controllers that run for ever; a
 	// rollout makes a few dozen requests and waits for each.
 	config.QPS, config.Burst = 50, 100
+	client := &Client{}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return fence{next, &client.held} })
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
@@ -46,8 +51,9 @@ func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
 	}
-	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(typed.Discovery()))
-	return &Client{Typed: typed, Dynamic: dyn, Mapper: mapper}, nil
+	client.Typed, client.Dynamic = typed, dyn
+	client.Mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(typed.Discovery()))
+	return client, nil
 }
 
 // Live is what is in a namespace before the rollout.

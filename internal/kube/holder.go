@@ -1,0 +1,69 @@
+package kube
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// Holder identifies one run of the program.
+type Holder struct {
+	Run      string `json:"run,omitempty"`     // of the CI system; empty elsewhere
+	Attempt  string `json:"attempt,omitempty"` // of that run
+	Job      string `json:"job,omitempty"`
+	Step     string `json:"step,omitempty"`
+	URL      string `json:"url,omitempty"` // of the run, for people
+	Workflow string `json:"workflow,omitempty"`
+	Number   int    `json:"number,omitempty"` // of the run within its workflow, rising
+
+	Host    string `json:"host,omitempty"`
+	Boot    string `json:"boot,omitempty"` // changes when the host restarts
+	PID     int    `json:"pid,omitempty"`
+	Started string `json:"started,omitempty"` // of the process: a pid is used again
+	Token   string `json:"token"`             // random
+}
+
+// String names the run for people.
+func (h Holder) String() string {
+	if h.Run != "" {
+		return cmp.Or(h.URL, "run "+h.Run) + ", job " + h.Job
+	}
+	return fmt.Sprintf("process %d on %s", h.PID, cmp.Or(h.Host, "an unknown host"))
+}
+
+// succeeds reports whether this run may take over from the other at once: it is
+// the same job of the same run, tried again or gone on with by its next step.
+func (h Holder) succeeds(other Holder) bool {
+	return h.Run != "" && h.Run == other.Run && h.Job == other.Job
+}
+
+// neighbour reports whether the other ran on this very host since it started.
+func (h Holder) neighbour(other Holder) bool {
+	return h.Host != "" && h.Host == other.Host && h.Boot == other.Boot
+}
+
+// supersededBy reports whether a newer run of the same workflow was here.
+func (h Holder) supersededBy(other Holder) bool {
+	return h.Workflow != "" && h.Workflow == other.Workflow && h.Number < other.Number
+}
+
+// LockedError is a Lease that somebody else holds and renews.
+type LockedError struct{ Holder Holder }
+
+// Error names the holder.
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("another rollout of this Service is under way: %s", e.Holder)
+}
+
+// SupersededError is a rollout that a newer run has already passed.
+type SupersededError struct{ Holder Holder }
+
+// Error names the newer run.
+func (e *SupersededError) Error() string {
+	return fmt.Sprintf("a newer run of this workflow was here already: number %d (%s)", e.Holder.Number, e.Holder)
+}
+
+// TakenOverError is a Lease that somebody took away from us.
+type TakenOverError struct{ By string }
+
+// Error names who.
+func (e *TakenOverError) Error() string { return "the rollout was taken over by " + e.By }

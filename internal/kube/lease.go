@@ -1,0 +1,403 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// The Lease of a Service, and what it carries.
+const (
+	leasePrefix      = "l4-canary-"
+	holderAnnotation = "l4-canary.io/holder" // who holds it, or held it last
+	stateAnnotation  = "l4-canary.io/state"  // what the rollout remembers
+	seizedAnnotation = "l4-canary.io/taken-over-by"
+
+	renewEvery = 10 * time.Second
+	validFor   = 40 * time.Second // the holder stops writing so long after a renewal
+	expiresIn  = 60 * time.Second // a taker waits so long after the last change it saw
+
+	maxState = 200 << 10
+)
+
+// LeaseName is the name of a Service's Lease.
+func LeaseName(service string) string { return leasePrefix + service }
+
+// LeaseRecord is what a Lease says.
+type LeaseRecord struct {
+	Held    bool   // by Holder, as far as it says itself
+	Holder  Holder // or who held it last
+	State   []byte // nil if there is none
+	Renewed time.Time
+	Seized  string // who is taking it over, empty if nobody is
+
+	object *coordinationv1.Lease
+}
+
+// ReadLease reads a Service's Lease, nil if there is none.
+func (c *Client) ReadLease(ctx context.Context, namespace, service string) (*LeaseRecord, error) {
+	object, err := c.Typed.CoordinationV1().Leases(namespace).Get(ctx, LeaseName(service), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // there is none, and that is no error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading lease %q: %w", LeaseName(service), err)
+	}
+	return recordOf(object), nil
+}
+
+func recordOf(object *coordinationv1.Lease) *LeaseRecord {
+	r := &LeaseRecord{object: object, Seized: object.Annotations[seizedAnnotation]}
+	r.Held = object.Spec.HolderIdentity != nil && *object.Spec.HolderIdentity != ""
+	// A holder that cannot be read is a stranger, who expires as any other.
+	_ = json.Unmarshal([]byte(object.Annotations[holderAnnotation]), &r.Holder)
+	if state, ok := object.Annotations[stateAnnotation]; ok {
+		r.State = []byte(state)
+	}
+	if object.Spec.RenewTime != nil {
+		r.Renewed = object.Spec.RenewTime.Time
+	}
+	return r
+}
+
+// Lease is the one right to write to the rollout of a Service, and its memory. It
+// is renewed until it is released or lost.
+type Lease struct {
+	client    *Client
+	namespace string
+	me        Holder
+	found     []byte
+	lost      context.CancelCauseFunc
+	stop      context.CancelFunc
+	done      sync.WaitGroup
+
+	mu      sync.Mutex
+	object  *coordinationv1.Lease // as last written
+	renewed time.Time             // when that was begun, by the monotonic clock
+	gone    error                 // why it is not ours any more
+}
+
+// Acquisition is how a Lease is acquired.
+type Acquisition struct {
+	Seize bool                  // take it from whoever holds it: a rollback always wins
+	Alive func(pid Holder) bool // whether that process of this host still runs
+}
+
+// Acquire takes the Lease of a Service. The context it returns ends when the Lease
+// is lost, with the reason as its cause. Errors are *LockedError, *SupersededError
+// and the API server's.
+//
+// The clocks of other machines are never trusted: a Lease has expired when it did
+// not change for a minute while we looked.
+func (c *Client) Acquire(ctx context.Context, namespace, service string, me Holder, how Acquisition) (*Lease, context.Context, error) {
+	for {
+		record, err := c.ReadLease(ctx, namespace, service)
+		if err != nil {
+			return nil, nil, err
+		}
+		if record != nil && !how.Seize && me.supersededBy(record.Holder) {
+			return nil, nil, &SupersededError{record.Holder}
+		}
+		if free := record == nil || !record.Held || me.succeeds(record.Holder) || how.dead(me, record.Holder); !free {
+			if record, err = c.expire(ctx, namespace, record, me, how); err != nil {
+				return nil, nil, err
+			}
+			if record == nil {
+				continue // it changed: look again
+			}
+		}
+		lease, held, err := c.claim(ctx, namespace, service, me, record)
+		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+			continue
+		}
+		return lease, held, err
+	}
+}
+
+// dead reports whether the holder was a process of this host that is no more.
+func (a Acquisition) dead(me, other Holder) bool {
+	return me.neighbour(other) && a.Alive != nil && !a.Alive(other)
+}
+
+// expire waits until the Lease has not changed for as long as it lives, and returns
+// it. It returns nil if the Lease changed hands meanwhile, and a *LockedError if it
+// was renewed and may not be seized.
+func (c *Client) expire(ctx context.Context, namespace string, record *LeaseRecord, me Holder, how Acquisition) (*LeaseRecord, error) {
+	api := c.Typed.CoordinationV1().Leases(namespace)
+	if how.Seize && record.Seized != me.String() {
+		marked := record.object.DeepCopy()
+		metav1.SetMetaDataAnnotation(&marked.ObjectMeta, seizedAnnotation, me.String())
+		object, err := api.Update(ctx, marked, metav1.UpdateOptions{FieldManager: FieldManager})
+		if apierrors.IsConflict(err) {
+			return nil, nil //nolint:nilnil // it changed: look again
+		}
+		if err != nil {
+			return nil, fmt.Errorf("taking lease %q over: %w", marked.Name, err)
+		}
+		record = recordOf(object)
+	}
+	limited, cancel := context.WithTimeout(ctx, expiresIn)
+	defer cancel()
+	changed, err := c.awaitLease(limited, namespace, record.object)
+	switch {
+	case limited.Err() != nil && ctx.Err() == nil:
+		return record, nil
+	case err != nil:
+		return nil, err
+	case !changed.Held || changed.Holder.Token != record.Holder.Token || how.Seize:
+		return nil, nil //nolint:nilnil // it changed: look again
+	}
+	return nil, &LockedError{changed.Holder}
+}
+
+// awaitLease waits until the Lease is not what it was.
+func (c *Client) awaitLease(ctx context.Context, namespace string, was *coordinationv1.Lease) (*LeaseRecord, error) {
+	for {
+		events, err := c.Typed.CoordinationV1().Leases(namespace).Watch(ctx, metav1.ListOptions{
+			FieldSelector: "metadata.name=" + was.Name, ResourceVersion: was.ResourceVersion,
+		})
+		if err != nil && !apierrors.IsResourceExpired(err) {
+			return nil, fmt.Errorf("watching lease %q: %w", was.Name, err)
+		}
+		if err == nil {
+			next, err := nextLease(ctx, events)
+			events.Stop()
+			if next != nil || err != nil {
+				return next, err
+			}
+		}
+		object, err := c.Typed.CoordinationV1().Leases(namespace).Get(ctx, was.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return &LeaseRecord{}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading lease %q: %w", was.Name, err)
+		}
+		if object.ResourceVersion != was.ResourceVersion {
+			return recordOf(object), nil
+		}
+	}
+}
+
+// nextLease is the next state that a watch tells of, nil if it was cut.
+func nextLease(ctx context.Context, events watch.Interface) (*LeaseRecord, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case event, open := <-events.ResultChan():
+			if !open || event.Type == watch.Error {
+				return nil, nil //nolint:nilnil // the watch was cut
+			}
+			if event.Type == watch.Deleted {
+				return &LeaseRecord{}, nil
+			}
+			if object, ok := event.Object.(*coordinationv1.Lease); ok && event.Type != watch.Bookmark {
+				return recordOf(object), nil
+			}
+		}
+	}
+}
+
+// claim writes our name into a Lease that is free.
+func (c *Client) claim(ctx context.Context, namespace, service string, me Holder, record *LeaseRecord) (*Lease, context.Context, error) {
+	lease := &Lease{client: c, namespace: namespace, me: me}
+	object := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: LeaseName(service), Namespace: namespace}}
+	if record != nil {
+		object, lease.found = record.object.DeepCopy(), record.State
+	}
+	delete(object.Annotations, seizedAnnotation)
+	if err := lease.write(ctx, object); err != nil {
+		return nil, nil, fmt.Errorf("acquiring lease %q: %w", object.Name, err)
+	}
+	held, lost := context.WithCancelCause(ctx)
+	lease.lost = lost
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	lease.stop = stop
+	lease.done.Go(func() { lease.keep(renewing) })
+	lease.done.Go(func() { lease.guard(renewing) })
+	c.held.Store(lease)
+	return lease, held, nil
+}
+
+// State is the memory of the rollout as it was found, nil if there was none.
+func (l *Lease) State() []byte { return l.found }
+
+// Write replaces the memory.
+func (l *Lease) Write(ctx context.Context, state []byte) error {
+	if len(state) > maxState {
+		return fmt.Errorf("writing the state of the rollout: it is %d bytes, and a lease holds at most %d", len(state), maxState)
+	}
+	return l.update(ctx, func(object *coordinationv1.Lease) {
+		metav1.SetMetaDataAnnotation(&object.ObjectMeta, stateAnnotation, string(state))
+	})
+}
+
+// Release gives the Lease back: with keep it stays, without a holder, as the record
+// of the rollout; else it is deleted. One that is lost is left alone, except that a
+// taker is told that we have stopped.
+func (l *Lease) Release(ctx context.Context, keep bool) error {
+	l.stop()
+	l.done.Wait()
+	l.mu.Lock()
+	gone := l.gone
+	object := l.object.DeepCopy()
+	l.mu.Unlock()
+	api := l.client.Typed.CoordinationV1().Leases(l.namespace)
+	if _, taken := errors.AsType[*TakenOverError](gone); gone != nil && !taken {
+		return nil
+	}
+	if !keep && gone == nil {
+		version := object.ResourceVersion
+		err := api.Delete(ctx, object.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("deleting lease %q: %w", object.Name, err)
+		}
+		return nil
+	}
+	object.Spec.HolderIdentity = nil
+	if _, err := api.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager}); err != nil {
+		return fmt.Errorf("releasing lease %q: %w", object.Name, err)
+	}
+	return nil
+}
+
+// valid reports whether a write may be sent now.
+func (l *Lease) valid() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gone == nil && time.Since(l.renewed) < validFor
+}
+
+// keep renews the Lease.
+func (l *Lease) keep(ctx context.Context) {
+	ticker := time.NewTicker(renewEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		limited, cancel := context.WithTimeout(ctx, renewEvery)
+		err := l.update(limited, func(*coordinationv1.Lease) {})
+		cancel()
+		if err != nil && !l.valid() && ctx.Err() == nil {
+			l.lose(fmt.Errorf("the lease could not be renewed: %w", err))
+			return
+		}
+	}
+}
+
+// guard watches for somebody who takes the Lease over.
+func (l *Lease) guard(ctx context.Context) {
+	for ctx.Err() == nil {
+		l.mu.Lock()
+		object, gone := l.object, l.gone
+		l.mu.Unlock()
+		if gone != nil {
+			return
+		}
+		record, err := l.client.awaitLease(ctx, l.namespace, object)
+		if err != nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second): // the API server is away; renewals find out for how long
+			}
+			continue
+		}
+		l.see(record)
+	}
+}
+
+// see takes note of what a Lease has become.
+func (l *Lease) see(record *LeaseRecord) {
+	switch {
+	case record.object == nil:
+		l.lose(errors.New("the lease was deleted"))
+	case record.Held && record.Holder.Token != l.me.Token:
+		l.lose(&TakenOverError{record.Holder.String()})
+	case record.Seized != "":
+		l.mu.Lock()
+		l.object = record.object
+		l.mu.Unlock()
+		l.lose(&TakenOverError{record.Seized})
+	}
+}
+
+// lose ends the Lease for us.
+func (l *Lease) lose(why error) {
+	l.mu.Lock()
+	first := l.gone == nil
+	if first {
+		l.gone = why
+	}
+	l.mu.Unlock()
+	if first {
+		l.lost(why)
+	}
+}
+
+// update changes and renews the Lease. A conflict is read again: whoever changed it
+// may have done no more than mark it.
+func (l *Lease) update(ctx context.Context, change func(*coordinationv1.Lease)) error {
+	for {
+		l.mu.Lock()
+		gone, object := l.gone, l.object.DeepCopy()
+		l.mu.Unlock()
+		if gone != nil {
+			return gone
+		}
+		change(object)
+		err := l.write(ctx, object)
+		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			return err
+		}
+		now, err := l.client.Typed.CoordinationV1().Leases(l.namespace).Get(ctx, object.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			l.see(&LeaseRecord{})
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading lease %q: %w", object.Name, err)
+		}
+		l.see(recordOf(now))
+		l.mu.Lock()
+		l.object = now
+		l.mu.Unlock()
+	}
+}
+
+// write sends the Lease with our name and the present time.
+func (l *Lease) write(ctx context.Context, object *coordinationv1.Lease) error {
+	holder, err := json.Marshal(l.me)
+	if err != nil {
+		return err
+	}
+	metav1.SetMetaDataAnnotation(&object.ObjectMeta, holderAnnotation, string(holder))
+	began := time.Now()
+	identity, renewed, lives := l.me.String(), metav1.NewMicroTime(began), int32(expiresIn/time.Second)
+	object.Spec.HolderIdentity, object.Spec.RenewTime, object.Spec.LeaseDurationSeconds = &identity, &renewed, &lives
+	api := l.client.Typed.CoordinationV1().Leases(l.namespace)
+	var written *coordinationv1.Lease
+	if object.ResourceVersion == "" {
+		written, err = api.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
+	} else {
+		written, err = api.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
+	}
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.object, l.renewed = written, began
+	return nil
+}

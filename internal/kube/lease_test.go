@@ -1,0 +1,311 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+// leases is an API server's memory of Leases, with resourceVersions, which the
+// fake does without.
+type leases struct {
+	typed *fake.Clientset
+
+	mu      sync.Mutex
+	version int
+	down    bool // updates fail
+}
+
+func newLeases() *leases {
+	l := &leases{typed: fake.NewClientset(), version: 100}
+	l.typed.PrependReactor("*", "leases", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if create, ok := action.(clienttesting.CreateActionImpl); ok {
+			l.bump(create.Object)
+		}
+		update, ok := action.(clienttesting.UpdateActionImpl)
+		if !ok {
+			return false, nil, nil
+		}
+		if l.down {
+			return true, nil, apierrors.NewServiceUnavailable("down")
+		}
+		object := update.Object.(*coordinationv1.Lease)
+		now, err := l.typed.Tracker().Get(coordinationv1.SchemeGroupVersion.WithResource("leases"), namespace, object.Name)
+		if err == nil && now.(*coordinationv1.Lease).ResourceVersion != object.ResourceVersion {
+			return true, nil, apierrors.NewConflict(coordinationv1.Resource("leases"), object.Name, errors.New("changed"))
+		}
+		l.bump(object)
+		return false, nil, nil
+	})
+	return l
+}
+
+func (l *leases) bump(object runtime.Object) {
+	l.version++
+	object.(*coordinationv1.Lease).ResourceVersion = strconv.Itoa(l.version)
+}
+
+func (l *leases) setDown(down bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = down
+}
+
+// party is one process with a client of its own.
+type party struct {
+	client *Client
+	me     Holder
+}
+
+func (l *leases) party(me Holder) *party { return &party{&Client{Typed: l.typed}, me} }
+
+func (p *party) acquire(t *testing.T, how Acquisition) (*Lease, context.Context, error) {
+	t.Helper()
+	return p.client.Acquire(t.Context(), namespace, "lobby", p.me, how)
+}
+
+func (p *party) must(t *testing.T, how Acquisition) (*Lease, context.Context) {
+	t.Helper()
+	lease, held, err := p.acquire(t, how)
+	require.NoError(t, err)
+	return lease, held
+}
+
+// die ends a process without a word.
+func die(l *Lease) {
+	l.stop()
+	l.done.Wait()
+}
+
+func on(host string, pid int) Holder {
+	return Holder{Host: host, Boot: "b", PID: pid, Token: host + strconv.Itoa(pid)}
+}
+
+func TestLeaseIsHeldAndReleased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeases()
+		lease, held := l.party(on("a", 1)).must(t, Acquisition{})
+		require.Nil(t, lease.State())
+		require.NoError(t, lease.Write(t.Context(), []byte(`{"stage":25}`)))
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, held.Err())
+		require.True(t, lease.valid())
+
+		other := l.party(on("b", 2))
+		record, err := other.client.ReadLease(t.Context(), namespace, "lobby")
+		require.NoError(t, err)
+		require.True(t, record.Held)
+		require.Equal(t, "process 1 on a", record.Holder.String())
+		require.Less(t, time.Since(record.Renewed), renewEvery+time.Second)
+
+		began := time.Now()
+		_, _, err = other.acquire(t, Acquisition{})
+		locked, ok := errors.AsType[*LockedError](err)
+		require.True(t, ok, err)
+		require.Equal(t, 1, locked.Holder.PID)
+		require.LessOrEqual(t, time.Since(began), renewEvery, "it was renewed while we looked")
+
+		require.NoError(t, lease.Release(t.Context(), true))
+		next, _ := other.must(t, Acquisition{})
+		require.JSONEq(t, `{"stage":25}`, string(next.State()), "the record outlives its holder")
+		require.NoError(t, next.Release(t.Context(), false))
+		record, err = other.client.ReadLease(t.Context(), namespace, "lobby")
+		require.NoError(t, err)
+		require.Nil(t, record)
+	})
+}
+
+// TestLeaseExpires by the taker's own clock: what the Lease says of time is
+// another machine's.
+func TestLeaseExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeases()
+		lease, _ := l.party(on("a", 1)).must(t, Acquisition{})
+		die(lease)
+		time.Sleep(time.Hour)
+		began := time.Now()
+		next, _ := l.party(on("b", 2)).must(t, Acquisition{})
+		require.Equal(t, expiresIn, time.Since(began))
+		die(next)
+	})
+}
+
+func TestLeaseIsTakenOverAtOnce(t *testing.T) {
+	t.Parallel()
+	ci := func(run, attempt, job string, number int) Holder {
+		return Holder{Run: run, Attempt: attempt, Job: job, Workflow: "release.yml", Number: number, Token: run + attempt + job}
+	}
+	nobody := Acquisition{Alive: func(Holder) bool { return false }}
+	rows := []struct {
+		name       string
+		first, who Holder
+		how        Acquisition
+		superseded bool
+		waits      bool
+	}{
+		{name: "another attempt of the same job", first: ci("7", "1", "release", 7), who: ci("7", "2", "release", 7)},
+		{name: "another job of the same run", first: ci("7", "1", "release", 7), who: ci("7", "1", "other", 7), waits: true},
+		{name: "a dead process of this host", first: on("a", 1), who: on("a", 2), how: nobody},
+		{name: "a process of another host, alive or not", first: on("b", 1), who: on("a", 2), how: nobody, waits: true},
+		{name: "an older run", first: ci("8", "1", "release", 8), who: ci("7", "1", "release", 7), superseded: true},
+		{name: "an older run that rolls back", first: ci("8", "1", "release", 8), who: ci("7", "1", "release", 7), how: Acquisition{Seize: true}, waits: true},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLeases()
+				lease, _ := l.party(row.first).must(t, Acquisition{})
+				die(lease)
+				began := time.Now()
+				next, _, err := l.party(row.who).acquire(t, row.how)
+				if row.superseded {
+					newer, ok := errors.AsType[*SupersededError](err)
+					require.True(t, ok, err)
+					require.Equal(t, 8, newer.Holder.Number)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, row.waits, time.Since(began) >= expiresIn)
+				die(next)
+			})
+		})
+	}
+}
+
+// TestLeaseIsSeized: a rollback marks it; the live run stops, says so, and the
+// rollback goes on. Twice in a row.
+func TestLeaseIsSeized(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeases()
+		lease, held := l.party(on("a", 1)).must(t, Acquisition{})
+		for pid := 2; pid < 4; pid++ {
+			who := l.party(on("b", pid))
+			go func() {
+				<-held.Done()
+				require.False(t, lease.valid())
+				taken, ok := errors.AsType[*TakenOverError](context.Cause(held))
+				require.True(t, ok, context.Cause(held))
+				require.Equal(t, who.me.String(), taken.By)
+				time.Sleep(time.Second) // a last answer on its way
+				require.NoError(t, lease.Release(context.WithoutCancel(t.Context()), true))
+			}()
+			began := time.Now()
+			next, nextHeld := who.must(t, Acquisition{Seize: true})
+			require.GreaterOrEqual(t, time.Since(began), time.Second, "not before the other had stopped")
+			require.Less(t, time.Since(began), expiresIn)
+			synctest.Wait()
+			lease, held = next, nextHeld
+		}
+		record, err := l.party(on("c", 9)).client.ReadLease(t.Context(), namespace, "lobby")
+		require.NoError(t, err)
+		require.Empty(t, record.Seized)
+		die(lease)
+	})
+}
+
+// TestLeaseIsNotTrustedWithoutRenewals: whoever cannot renew stops writing before
+// anybody else may begin.
+func TestLeaseIsNotTrustedWithoutRenewals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeases()
+		lease, held := l.party(on("a", 1)).must(t, Acquisition{})
+		time.Sleep(25 * time.Second)
+		l.setDown(true)
+		time.Sleep(20 * time.Second)
+		require.True(t, lease.valid(), "an outage of 20 s does no harm")
+		l.setDown(false)
+		time.Sleep(renewEvery)
+		l.setDown(true)
+		time.Sleep(validFor)
+		require.False(t, lease.valid())
+		time.Sleep(renewEvery)
+		require.ErrorContains(t, context.Cause(held), "the lease could not be renewed")
+		require.Error(t, lease.Write(t.Context(), []byte("{}")))
+		require.NoError(t, lease.Release(t.Context(), true))
+	})
+}
+
+func TestLeaseThatWasDeletedIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeases()
+		lease, held := l.party(on("a", 1)).must(t, Acquisition{})
+		synctest.Wait() // watches of the fake begin now, not at a resourceVersion
+		require.NoError(t, l.typed.CoordinationV1().Leases(namespace).Delete(t.Context(), LeaseName("lobby"), metav1.DeleteOptions{}))
+		synctest.Wait()
+		require.ErrorContains(t, context.Cause(held), "deleted")
+		require.NoError(t, lease.Release(t.Context(), true))
+	})
+}
+
+func TestLeaseHoldsOnlySoMuch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lease, _ := newLeases().party(on("a", 1)).must(t, Acquisition{})
+		require.ErrorContains(t, lease.Write(t.Context(), bytes.Repeat([]byte("x"), maxState+1)), "at most")
+		die(lease)
+	})
+}
+
+type server func(*http.Request) (*http.Response, error)
+
+func (s server) RoundTrip(r *http.Request) (*http.Response, error) { return s(r) }
+
+// TestFence: a process that slept through its Lease writes nothing when it wakes.
+func TestFence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeases()
+		p := l.party(on("a", 1))
+		var passed []string
+		f := fence{server(func(r *http.Request) (*http.Response, error) {
+			passed = append(passed, r.Method+" "+r.URL.Path)
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		}), &p.client.held}
+		send := func(method, url string) error {
+			request, err := http.NewRequestWithContext(t.Context(), method, "http://api"+url, strings.NewReader("{}"))
+			require.NoError(t, err)
+			response, err := f.RoundTrip(request)
+			if err == nil {
+				err = response.Body.Close()
+			}
+			return err
+		}
+		const scale = "/apis/apps/v1/namespaces/game/deployments/old/scale"
+		require.NoError(t, send("PATCH", scale), "nothing is fenced before a Lease is held")
+		lease, _ := p.must(t, Acquisition{})
+		require.NoError(t, send("PATCH", scale))
+
+		lease.stop() // as good as SIGSTOP: nobody tells it anything
+		lease.done.Wait()
+		time.Sleep(validFor)
+		require.ErrorIs(t, send("PATCH", scale), ErrFenced)
+		require.ErrorIs(t, send("DELETE", "/api/v1/namespaces/game/pods/a"), ErrFenced)
+		require.NoError(t, send("GET", scale))
+		require.NoError(t, send("PATCH", scale+"?dryRun=All"))
+		require.NoError(t, send("PUT", "/apis/coordination.k8s.io/v1/namespaces/game/leases/l4-canary-lobby"))
+		require.Len(t, passed, 5)
+	})
+}
