@@ -44,6 +44,8 @@ func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 	root.AddCommand(
 		c.inputs(ctx, &code, config.CommandRun, "Carry the whole staged rollout out", c.run),
 		c.inputs(ctx, &code, config.CommandPlan, "Print the stage table; with --replicas alone it needs no cluster", c.plan),
+		c.inputs(ctx, &code, config.CommandRollback, "Bring back the state before the rollout, from any machine", c.rollback),
+		c.inputs(ctx, &code, config.CommandStatus, "Tell where a rollout stands and who holds it", c.status),
 		c.inputs(ctx, &code, config.CommandSample, "Measure the split of any endpoint", c.sample),
 		c.reportCommand(&code), c.versionCommand(),
 	)
@@ -65,7 +67,9 @@ func (c *Command) action(ctx context.Context, cmd *cobra.Command, code *ExitCode
 	if err != nil {
 		return usage(err)
 	}
-	do := map[string]body{config.CommandRun: c.run, config.CommandPlan: c.plan}[name]
+	do := map[string]body{
+		config.CommandRun: c.run, config.CommandPlan: c.plan, config.CommandRollback: c.rollback, config.CommandStatus: c.status,
+	}[name]
 	return c.withInputs(ctx, code, name, nil, do)
 }
 

@@ -25,7 +25,7 @@ func exitOfOutcome(record *rollout.Record) ExitCode {
 	switch record.Outcome {
 	case rollout.Promoted, rollout.Held, rollout.NothingToDo:
 		return ExitOK
-	case rollout.RolledBack, rollout.Aborted:
+	case rollout.RolledBack, rollout.Aborted, rollout.Stopped:
 		return ExitFailed
 	case rollout.Refused:
 		if record.Reason == rollout.ReasonUnreachable || record.Reason == rollout.ReasonForbidden {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -24,7 +25,7 @@ const summaryLimit = 1 << 20
 type journal struct {
 	platform *ci.Platform
 	log      *slog.Logger
-	options  config.Run
+	options  config.Faces
 	path     func(string) string // a file's name as the process sees it
 	logs     *kube.Cluster
 
@@ -110,13 +111,14 @@ func (j *journal) Troubled(ctx context.Context, pods []rollout.Trouble) {
 	}
 }
 
-// finish writes everything for the last time and says in one line how it ended.
-func (j *journal) finish(ctx context.Context, record *rollout.Record) {
+// finish writes everything for the last time and says in one line how it ended,
+// which was well if it leads to status code 0.
+func (j *journal) finish(ctx context.Context, record *rollout.Record, code ExitCode) {
 	j.endGroup()
 	j.write(record)
 	j.outputs(record)
 	line := fmt.Sprintf("%s: %s", record.Reason, record.Message)
-	if exitOfOutcome(record) == ExitOK {
+	if code == ExitOK {
 		j.log.InfoContext(ctx, "finished", "outcome", record.Outcome, "reason", record.Reason, "message", record.Message)
 		return
 	}
@@ -129,7 +131,13 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record) {
 // refused ends a run before anything was written.
 func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
 	record.Outcome, record.Message = rollout.Refused, err.Error()
+	_, locked := errors.AsType[*kube.LockedError](err)
+	_, superseded := errors.AsType[*kube.SupersededError](err)
 	switch code := exitOf(err); {
+	case locked:
+		record.Reason = rollout.ReasonLocked
+	case superseded:
+		record.Reason = rollout.ReasonSuperseded
 	case kube.Forbidden(err):
 		record.Reason = rollout.ReasonForbidden
 	case code == ExitUnreachable:
@@ -158,8 +166,8 @@ func (j *journal) nothingToDo(ctx context.Context, record *rollout.Record) ExitC
 			record.Notices = append(record.Notices, fmt.Sprintf("image %q has no fixed tag: what it names may have changed, and nobody could tell", image))
 		}
 	}
-	j.finish(ctx, record)
-	return exitOfOutcome(record)
+	j.finish(ctx, record, ExitOK)
+	return ExitOK
 }
 
 // outputs sets the outputs of the contract, all of them always.

@@ -30,6 +30,9 @@ type prepared struct {
 	roles   manifest.Roles
 	options rollout.Options
 	prober  *prober
+	memory  []byte          // of the Service's rollout as it was read; nil if there is none
+	resume  *rollout.Memory // an unfinished rollout of this very release
+	other   *rollout.Memory // an unfinished rollout of another one
 	// replaced: something else than kube-proxy does its work
 	replaced bool
 	record   *rollout.Record
@@ -46,30 +49,72 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	for _, notice := range notices {
 		p.record.Notices = append(p.record.Notices, notice.String())
 	}
-	connection, err := kube.Connect(kube.Login{
-		Kubeconfig: o.Kubeconfig, Context: o.Context, Env: c.Getenv("KUBECONFIG"), Home: c.Getenv("HOME"),
-	})
-	if err != nil {
-		return p, usage(err)
-	}
-	say("cluster found", "kubeconfig", connection.Source, "context", connection.Context, "server", connection.Config.Host)
-	if p.client, err = kube.NewClient(connection.Config, "l4-canary/"+version); err != nil {
+	var usual string
+	if p.client, usual, err = c.connect(o.Place, say); err != nil {
 		return p, err
 	}
-	if set, p.record.Namespace, err = set.InNamespace(o.Namespace, connection.Namespace); err != nil {
+	if set, p.record.Namespace, err = set.InNamespace(o.Namespace, usual); err != nil {
 		return p, usage(err)
 	}
 	selection, live, err := p.look(ctx, set, o.Service)
 	if err != nil {
 		return p, err
 	}
-	if p.roles, err = manifest.AssignRoles(selection, live.Roles(), o.Stable, o.Canary); err != nil {
-		return p, usage(err)
+	if err = p.recall(ctx, selection, live.Roles()); err != nil || p.other != nil {
+		return p, err
+	}
+	if p.resume == nil {
+		if p.roles, err = manifest.AssignRoles(selection, live.Roles(), o.Stable, o.Canary); err != nil {
+			return p, usage(err)
+		}
 	}
 	for _, skipped := range selection.Skipped {
 		p.record.Notices = append(p.record.Notices, skipped.Title()+" is not behind the Service and is left out")
 	}
 	return p, p.complete(o, selection)
+}
+
+// connect finds the cluster. usual is the namespace that the kubeconfig names.
+func (c *Command) connect(o config.Place, say func(string, ...any)) (client *kube.Client, usual string, err error) {
+	connection, err := kube.Connect(kube.Login{
+		Kubeconfig: o.Kubeconfig, Context: o.Context, Env: c.Getenv("KUBECONFIG"), Home: c.Getenv("HOME"),
+	})
+	if err != nil {
+		return nil, "", usage(err)
+	}
+	say("cluster found", "kubeconfig", connection.Source, "context", connection.Context, "server", connection.Config.Host)
+	client, err = kube.NewClient(connection.Config, "l4-canary/"+version)
+	return client, connection.Namespace, err
+}
+
+// recall looks for an unfinished rollout of the Service, and whether the manifests
+// are the same release.
+func (p *prepared) recall(ctx context.Context, selection manifest.Selection, live []manifest.Live) error {
+	lease, err := p.client.ReadLease(ctx, p.record.Namespace, p.record.Service)
+	if err != nil || lease == nil {
+		return err
+	}
+	p.memory = lease.State
+	memory, err := rollout.ReadMemory(lease.State)
+	if err != nil {
+		return usage(err)
+	}
+	if !memory.Unfinished() {
+		return nil
+	}
+	roles, ok := manifest.RecallRoles(selection, live, manifest.Mode(memory.Mode), memory.Stable, memory.Canary)
+	if ok {
+		release, err := manifest.Release(p.record.Namespace, p.record.Service, roles)
+		if err != nil {
+			return err
+		}
+		if release == memory.Release {
+			p.roles, p.resume = roles, memory
+			return nil
+		}
+	}
+	p.other = memory
+	return nil
 }
 
 // look finds the Service, in the manifests or live, and what is behind it.
@@ -113,7 +158,7 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 	}
 	p.record.Release = release
 	p.roles.Stamp(release)
-	if problems := manifest.Check(service, p.roles, o.Address); len(problems) > 0 {
+	if problems := manifest.Check(service, p.roles, o.Address); len(problems) > 0 && p.resume == nil {
 		return usage(problems)
 	}
 	stable, canary := p.roles.Stable, p.roles.Canary
@@ -125,6 +170,12 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 		return usage(err)
 	}
 	p.chooseRemovals(o, service)
+	if p.resume != nil {
+		p.options.Removals, p.options.Finish = p.resume.Removals, p.resume.Finish
+		if err = p.target.Recall(p.resume.Objects); err != nil {
+			return usage(err)
+		}
+	}
 	p.options.Ports, err = portsOf(service, o.Probe)
 	if err != nil {
 		return usage(err)
@@ -144,7 +195,7 @@ func (p *prepared) aim(selection manifest.Selection) {
 	if p.roles.Mode != manifest.Pair || p.roles.Fresh {
 		p.target.StableManifest = stable.Manifest.Unstructured
 	}
-	if p.roles.Mode == manifest.Single {
+	if p.roles.Mode == manifest.Single && stable.Live != nil {
 		p.target.Original = kube.Template(stable.Live.Object)
 	}
 	if canary.Manifest != nil {
@@ -155,7 +206,7 @@ func (p *prepared) aim(selection manifest.Selection) {
 // unchanged reports whether the manifests hold nothing new: the pods of every
 // Deployment would stay as they are.
 func (p *prepared) unchanged(ctx context.Context) (bool, error) {
-	if p.roles.Mode == manifest.Bootstrap || p.roles.Fresh {
+	if p.roles.Mode == manifest.Bootstrap || p.roles.Fresh || p.resume != nil {
 		return false, nil
 	}
 	deployments := []*manifest.Object{p.roles.Stable.Manifest}
@@ -183,7 +234,7 @@ func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
 		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
 		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
 		StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
-		Mode: rollout.Mode(p.roles.Mode), Address: o.Address,
+		Mode: rollout.Mode(p.roles.Mode), Until: rollout.Percent(o.Until), Address: o.Address,
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
@@ -242,6 +293,9 @@ func (p *prepared) note(notice string) {
 
 // capacity is R where the input leaves it open: what stable has, or is to have.
 func (p *prepared) capacity() int {
+	if p.resume != nil {
+		return p.resume.Replicas
+	}
 	if p.roles.Fresh {
 		return manifest.Replicas(*p.roles.Stable.Manifest)
 	}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
+	"time"
 
 	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
@@ -12,55 +16,154 @@ import (
 
 // run carries the whole rollout out.
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
-	platform := ci.New(ci.Options{Getenv: c.Getenv, Stdout: c.Stdout})
-	level := slog.LevelInfo
-	if c.Getenv("RUNNER_DEBUG") == "1" {
-		level = slog.LevelDebug
-	}
-	log := newLogger(platform.Log(), level)
-	for _, warning := range warnings {
-		platform.Annotate(ci.Annotation{Level: ci.Warning, Message: warning})
-	}
 	options, err := config.ParseRun(values)
-	j := &journal{platform: platform, log: log, options: options, path: c.path}
+	j := c.newJournal(options.Faces, warnings)
 	if err != nil {
 		return j.refused(&rollout.Record{}, usage(err))
 	}
-	p, err := c.prepare(ctx, options.Rollout, log.Info)
+	p, err := c.prepare(ctx, options.Rollout, j.log.Info)
 	if err != nil {
 		return j.refused(p.record, err)
 	}
+	if done, code, err := c.early(ctx, p, options, j); done {
+		return code, err
+	}
+	lease, held, err := p.client.Acquire(ctx, p.record.Namespace, p.record.Service, c.holder(), kube.Acquisition{Alive: alive})
+	if err != nil {
+		return j.refused(p.record, err)
+	}
+	if !bytes.Equal(lease.State(), p.memory) {
+		j.release(ctx, lease, true)
+		return j.refused(p.record, usage(errors.New("another rollout of this Service has just been here: run again")))
+	}
+	if p.other != nil {
+		if err = c.undo(held, p.client, lease, p.record, p.other, undoing(options.Rollout), j); err != nil || p.record.Outcome != rollout.RolledBack {
+			j.release(ctx, lease, true)
+			j.finish(ctx, p.record, exitOfOutcome(p.record))
+			return exitOfOutcome(p.record), err
+		}
+		if p, err = c.prepareAnew(held, lease, options); err != nil {
+			j.release(ctx, lease, false)
+			return j.refused(p.record, err)
+		}
+		p.note("an unfinished rollout of another release was rolled back first")
+	}
+	return c.rollOut(held, p, lease, j)
+}
+
+// early ends a run that has nothing to do, or must not begin.
+func (c *Command) early(ctx context.Context, p *prepared, options config.Run, j *journal) (bool, ExitCode, error) {
 	for _, notice := range p.record.Notices {
-		log.InfoContext(ctx, "manifests", "notice", notice)
+		j.log.InfoContext(ctx, "manifests", "notice", notice)
+	}
+	if unfinished := p.resume != nil || p.other != nil; unfinished && options.OnExisting == "refuse" {
+		code, err := j.refused(p.record, usage(errors.New("an unfinished rollout of this Service is there, and input \"on-existing\" is refuse: roll it back, or go on with it")))
+		return true, code, err
+	}
+	if p.other != nil {
+		return false, ExitOK, nil
+	}
+	if problems := rollout.NewPlan(p.options.Plan).Problems; len(problems) > 0 && p.options.Mode != rollout.Bootstrap {
+		code, err := j.refused(p.record, usage(errors.New(strings.Join(problems, "\n"))))
+		return true, code, err
 	}
 	unchanged, err := p.unchanged(ctx)
 	if err != nil {
-		return j.refused(p.record, err)
+		code, err := j.refused(p.record, err)
+		return true, code, err
 	}
 	if unchanged {
-		return j.nothingToDo(ctx, p.record), nil
+		return true, j.nothingToDo(ctx, p.record), nil
 	}
+	if err = p.client.Readable(ctx, p.record.Namespace); err != nil {
+		code, err := j.refused(p.record, err)
+		return true, code, err
+	}
+	return false, ExitOK, nil
+}
+
+// prepareAnew looks again after the rollout of another release was rolled back.
+func (c *Command) prepareAnew(ctx context.Context, lease *kube.Lease, options config.Run) (*prepared, error) {
+	if err := lease.Forget(ctx); err != nil {
+		return &prepared{record: &rollout.Record{}}, err
+	}
+	return c.prepare(ctx, options.Rollout, func(string, ...any) {})
+}
+
+// rollOut runs the engine and reports how it ended.
+func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j *journal) (ExitCode, error) {
 	// The watches outlive a cancelled run: a rollback still needs them.
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	cluster, err := p.client.Watch(watching, p.target)
 	if err != nil {
+		j.release(ctx, lease, p.memory != nil)
 		return j.refused(p.record, err)
 	}
-	return c.rollOut(ctx, p, cluster, j)
-}
-
-// rollOut runs the engine and reports how it ended.
-func (c *Command) rollOut(ctx context.Context, p *prepared, cluster *kube.Cluster, j *journal) (ExitCode, error) {
-	j.logs = cluster
-	engine := &rollout.Rollout{
-		Options: p.options,
-		Cluster: cluster, Parking: cluster, Heir: cluster, Prober: p.prober, Journal: j, Log: j.log, Record: p.record,
+	engine := j.engine(p.options, cluster, lease, p.record)
+	engine.Prober, engine.Memory = p.prober, p.resume
+	if engine.Objects, err = p.target.Objects(); err != nil {
+		j.release(ctx, lease, p.memory != nil)
+		return j.refused(p.record, err)
 	}
-	err := engine.Run(ctx)
+	err = engine.Run(ctx)
 	if kube.Forbidden(err) && p.record.Outcome == rollout.Refused {
 		p.record.Reason = rollout.ReasonForbidden
 	}
-	j.finish(ctx, p.record)
+	j.release(ctx, lease, remembered(p))
+	j.finish(ctx, p.record, exitOfOutcome(p.record))
 	return exitOfOutcome(p.record), err
+}
+
+// engine is a Rollout on a real cluster.
+func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *kube.Lease, record *rollout.Record) *rollout.Rollout {
+	j.logs = cluster
+	return &rollout.Rollout{
+		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster,
+		Journal: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
+	}
+}
+
+// remembered reports whether the Lease stays as the record of the rollout.
+func remembered(p *prepared) bool {
+	switch p.record.Outcome {
+	case rollout.Promoted:
+		return p.options.Mode != rollout.Bootstrap && p.options.Finish != rollout.Delete
+	case rollout.RolledBack:
+		return false
+	case rollout.Refused, rollout.Aborted:
+		return p.memory != nil
+	case rollout.Held, rollout.Interrupted, rollout.RollbackFailed, rollout.Stopped, rollout.NothingToDo:
+	}
+	return true
+}
+
+// release gives the Lease back, even when the run was cancelled.
+func (j *journal) release(ctx context.Context, lease *kube.Lease, keep bool) {
+	const soon = 2 * time.Second
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
+	defer cancel()
+	j.warn("releasing the lease", lease.Release(limited, keep))
+}
+
+// newJournal is a journal on this CI system.
+func (c *Command) newJournal(faces config.Faces, warnings []string) *journal {
+	platform := ci.New(ci.Options{Getenv: c.Getenv, Stdout: c.Stdout})
+	for _, warning := range warnings {
+		platform.Annotate(ci.Annotation{Level: ci.Warning, Message: warning})
+	}
+	return &journal{platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path}
+}
+
+// undoing are the bounds of the rollback of another release.
+func undoing(o config.Rollout) rollout.Options {
+	return rollout.Options{Drain: o.Drain.Or(autoDrain), MoveTimeout: o.MoveTimeout}
+}
+
+// level is how much the log says.
+func (c *Command) level() slog.Level {
+	if c.Getenv("RUNNER_DEBUG") == "1" {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }

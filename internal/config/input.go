@@ -5,10 +5,12 @@ import "slices"
 // The commands that inputs can belong to. Action is no command of the program:
 // it scopes what only the GitHub action needs.
 const (
-	CommandRun    = "run"
-	CommandPlan   = "plan"
-	CommandSample = "sample"
-	Action        = "action"
+	CommandRun      = "run"
+	CommandPlan     = "plan"
+	CommandSample   = "sample"
+	CommandRollback = "rollback"
+	CommandStatus   = "status"
+	Action          = "action"
 )
 
 // Input is one row of the table.

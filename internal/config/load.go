@@ -57,8 +57,10 @@ func ActionCommand(getenv func(string) string) (string, error) {
 			continue
 		}
 		text, _, _ := input.find(nil, getenv)
-		if text != CommandRun && text != CommandPlan {
-			return "", Problems{{Input: input.Name, Value: text, Allowed: "allowed are run and plan"}}
+		switch text {
+		case CommandRun, CommandPlan, CommandRollback, CommandStatus:
+		default:
+			return "", Problems{{Input: input.Name, Value: text, Allowed: "allowed are run, plan, rollback and status"}}
 		}
 		return text, nil
 	}

@@ -11,15 +11,14 @@ import (
 // Rollout is what run and plan have in common. Percentages are in points: 5
 // means 5 %.
 type Rollout struct {
-	Kubeconfig string // path, YAML, base64 or "in-cluster"; empty: the usual places
-	Context    string
-	Namespace  string
-	Manifests  []string // files, directories, globs, "-"
-	Service    string
-	Stable     string
-	Canary     string
+	Place
 
-	Steps          []Step // nil: auto
+	Manifests []string // files, directories, globs, "-"
+	Stable    string
+	Canary    string
+
+	Steps          []Step  // nil: auto
+	Until          float64 // the last target weight
 	Replicas       Optional[int]
 	MaxSurge       Bound // rounds up
 	MaxUnavailable Bound // rounds down
@@ -49,7 +48,13 @@ type Rollout struct {
 // Run are the options of the command run.
 type Run struct {
 	Rollout
+	Faces
 
+	OnExisting string // auto or refuse
+}
+
+// Faces are where a run shows what it does.
+type Faces struct {
 	PodLogs        int
 	JobSummary     bool
 	ReportMarkdown string // paths; empty: not written
@@ -70,14 +75,7 @@ func (p Plan) Offline() bool { return len(p.Manifests) == 0 }
 // ParseRun turns the values of run into options. The error is [Problems].
 func ParseRun(v Values) (Run, error) {
 	r := &reader{values: v}
-	run := Run{
-		Rollout:        r.rollout(),
-		PodLogs:        r.whole("pod-logs", 0, 10_000),
-		JobSummary:     r.truth("job-summary"),
-		ReportMarkdown: r.text("report-markdown"),
-		ReportJSON:     r.text("report-json"),
-		OutputsFile:    r.text("outputs-file"),
-	}
+	run := Run{Rollout: r.rollout(), Faces: r.faces(), OnExisting: r.choice("on-existing", "auto", "refuse")}
 	if len(run.Manifests) == 0 {
 		r.reject("manifests", "missing: name the files or directories that hold the Service and the Deployments")
 	}
@@ -87,6 +85,62 @@ func ParseRun(v Values) (Run, error) {
 		}
 	}
 	return run, r.err()
+}
+
+func (r *reader) faces() Faces {
+	return Faces{
+		PodLogs:        r.whole("pod-logs", 0, 10_000),
+		JobSummary:     r.truth("job-summary"),
+		ReportMarkdown: r.text("report-markdown"),
+		ReportJSON:     r.text("report-json"),
+		OutputsFile:    r.text("outputs-file"),
+	}
+}
+
+// Place is where a rollout is to be found.
+type Place struct {
+	Kubeconfig string // path, YAML, base64 or "in-cluster"; empty: the usual places
+	Context    string
+	Namespace  string
+	Service    string
+}
+
+// Rollback are the options of the command rollback.
+type Rollback struct {
+	Place
+	Faces
+
+	Drain       Optional[time.Duration]
+	MoveTimeout time.Duration
+}
+
+// Status are the options of the command status.
+type Status struct {
+	Place
+
+	Output string // table or json
+}
+
+func (r *reader) place() Place {
+	return Place{
+		Kubeconfig: r.text("kubeconfig"), Context: r.text("context"), Namespace: r.object("namespace"), Service: r.object("service"),
+	}
+}
+
+// ParseRollback turns the values of rollback into options. The error is [Problems].
+func ParseRollback(v Values) (Rollback, error) {
+	r := &reader{values: v}
+	rollback := Rollback{
+		Place: r.place(), Faces: r.faces(), Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false),
+	}
+	return rollback, r.err()
+}
+
+// ParseStatus turns the values of status into options. The error is [Problems].
+func ParseStatus(v Values) (Status, error) {
+	r := &reader{values: v}
+	status := Status{Place: r.place(), Output: r.choice("output", "table", "json")}
+	return status, r.err()
 }
 
 // ParsePlan turns the values of plan into options. The error is [Problems].
@@ -101,11 +155,11 @@ func ParsePlan(v Values) (Plan, error) {
 
 func (r *reader) rollout() Rollout {
 	options := Rollout{
-		Kubeconfig: r.text("kubeconfig"), Context: r.text("context"), Namespace: r.object("namespace"),
+		Place:     r.place(),
 		Manifests: r.lines("manifests"),
-		Service:   r.object("service"), Stable: r.object("stable"), Canary: r.object("canary"),
+		Stable:    r.object("stable"), Canary: r.object("canary"),
 
-		Steps: r.steps(), Replicas: r.optionalWhole("replicas", 100_000),
+		Steps: r.steps(), Until: r.between("until", 0, 100), Replicas: r.optionalWhole("replicas", 100_000),
 		MaxSurge: r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"), MaxUnavailable: r.maxUnavailable(),
 		MaxWeightError: r.between("max-weight-error", 0, 100),
 

@@ -17,14 +17,15 @@ func TestParseRunDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, config.Run{
 		Rollout: config.Rollout{
-			Manifests: []string{"k8s/"},
-			MaxSurge:  config.Bound{Value: 25, Percent: true}, MaxWeightError: 5,
+			Manifests: []string{"k8s/"}, Until: 100,
+			MaxSurge: config.Bound{Value: 25, Percent: true}, MaxWeightError: 5,
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
 			Tolerance: 5, Confidence: 95, Rate: 50,
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 			Finish: "auto", Removal: "auto",
 		},
-		PodLogs: 20, JobSummary: true,
+		Faces:      config.Faces{PodLogs: 20, JobSummary: true},
+		OnExisting: "auto",
 	}, run)
 }
 
@@ -38,15 +39,15 @@ func TestParseRunEverything(t *testing.T) {
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
 		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1",
 		"settle": "0", "propagation": "90s", "drain": "0s", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
-		"finish": "delete", "removal": "park", "pod-logs": "0", "job-summary": "False",
+		"until": "50", "on-existing": "refuse", "finish": "delete", "removal": "park", "pod-logs": "0", "job-summary": "False",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
 	require.Equal(t, config.Run{
 		Rollout: config.Rollout{
-			Kubeconfig: "in-cluster", Context: "prod", Namespace: "game",
+			Place:     config.Place{Kubeconfig: "in-cluster", Context: "prod", Namespace: "game", Service: "lobby"},
 			Manifests: []string{"k8s/lobby.yaml", "k8s/green/*.yaml", "-"},
-			Service:   "lobby", Stable: "lobby-blue", Canary: "lobby-green",
+			Stable:    "lobby-blue", Canary: "lobby-green",
 			Steps:    []config.Step{{Weight: 12.5}, {Weight: 25, Pause: 5 * time.Minute}, {Weight: 100}},
 			Replicas: config.Optional[int]{Value: 8, Set: true}, MaxSurge: config.Bound{Value: 4},
 			MaxUnavailable: config.Bound{Value: 10, Percent: true}, MaxWeightError: 2.5,
@@ -57,9 +58,10 @@ func TestParseRunEverything(t *testing.T) {
 			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
 			Drain:        config.Optional[time.Duration]{Set: true},
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
-			Finish: "delete", Removal: "park",
+			Until: 50, Finish: "delete", Removal: "park",
 		},
-		ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env",
+		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env"},
+		OnExisting: "refuse",
 	}, run)
 }
 
@@ -166,4 +168,25 @@ func TestOptionalOr(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 7, config.Optional[int]{}.Or(7))
 	require.Equal(t, 0, config.Optional[int]{Set: true}.Or(7))
+}
+
+func TestParseRollbackAndStatus(t *testing.T) {
+	t.Parallel()
+	place := config.Place{Kubeconfig: "in-cluster", Namespace: "game", Service: "lobby"}
+	given := map[string]string{"kubeconfig": "in-cluster", "namespace": "game", "service": "lobby"}
+	rollback, err := config.ParseRollback(load(t, "rollback", with(given, map[string]string{"drain": "3s"})))
+	require.NoError(t, err)
+	require.Equal(t, config.Rollback{
+		Place: place, Faces: config.Faces{PodLogs: 20, JobSummary: true},
+		Drain: config.Optional[time.Duration]{Set: true, Value: 3 * time.Second}, MoveTimeout: 5 * time.Minute,
+	}, rollback)
+	status, err := config.ParseStatus(load(t, "status", with(given, map[string]string{"output": "json"})))
+	require.NoError(t, err)
+	require.Equal(t, config.Status{Place: place, Output: "json"}, status)
+
+	_, err = config.ParseRollback(load(t, "rollback", map[string]string{"drain": "soon", "pod-logs": "-1"}))
+	require.ErrorContains(t, err, `input "drain": "soon"`)
+	require.ErrorContains(t, err, `input "pod-logs": "-1"`)
+	_, err = config.ParseStatus(load(t, "status", map[string]string{"output": "xml"}))
+	require.ErrorContains(t, err, `input "output": "xml"`)
 }

@@ -11,19 +11,25 @@ func table() []Input {
 // rollout scopes what a rollout needs: plan checks everything that run reads.
 func rollout() []string { return []string{CommandRun, CommandPlan} }
 
+// cluster scopes what it takes to find a rollout.
+func cluster() []string { return append(rollout(), CommandRollback, CommandStatus) }
+
+// moving scopes what bounds a move of pods.
+func moving() []string { return append(rollout(), CommandRollback) }
+
 func clusterInputs() []Input {
 	return []Input{
 		{Name: "command", Scope: []string{Action}, Default: CommandRun,
-			Help: "What the action does: `run` or `plan`"},
-		{Name: "kubeconfig", Scope: rollout(), Meaning: "`$KUBECONFIG`, then `~/.kube/config`", Secret: true,
+			Help: "What the action does: `run`, `plan`, `rollback` or `status`"},
+		{Name: "kubeconfig", Scope: cluster(), Meaning: "`$KUBECONFIG`, then `~/.kube/config`", Secret: true,
 			Help: "Path of a kubeconfig, its YAML text, the same in base64, or the word `in-cluster`"},
-		{Name: "context", Scope: rollout(), Meaning: "the kubeconfig's",
+		{Name: "context", Scope: cluster(), Meaning: "the kubeconfig's",
 			Help: "Context of the kubeconfig"},
-		{Name: "namespace", Scope: rollout(), Meaning: "the manifests', then the kubeconfig's",
+		{Name: "namespace", Scope: cluster(), Meaning: "the manifests', then the kubeconfig's",
 			Help: "Namespace of the Service and both Deployments"},
 		{Name: "manifests", Scope: rollout(), Meaning: "required for `run`",
 			Help: "Files, directories, globs or `-` (standard input), one per line"},
-		{Name: "service", Scope: rollout(), Meaning: "the only LoadBalancer Service found",
+		{Name: "service", Scope: cluster(), Meaning: "the only LoadBalancer Service found",
 			Help: "Name of the Service whose flows are split"},
 		{Name: "stable", Scope: rollout(), Meaning: "the Deployment that serves",
 			Help: "Name of the old version's Deployment; decides only when neither or both serve"},
@@ -36,6 +42,10 @@ func planInputs() []Input {
 	return []Input{
 		{Name: "steps", Scope: rollout(), Default: "auto",
 			Help: "Target weights of the canary in percent, rising, separated by commas, with up to four decimals; `25:5m` pauses for five minutes after that stage. `auto` takes what the pods can give nearest to 10, 25, 50, then 100"},
+		{Name: "until", Scope: rollout(), Default: "100",
+			Help: "Weight to stop after, outcome `held`; a later run of the same release goes on"},
+		{Name: "on-existing", Scope: []string{CommandRun}, Default: "auto",
+			Help: "When an unfinished rollout is there: `auto` goes on with it if it is the same release and rolls it back first if not, `refuse` stops"},
 		{Name: "replicas", Scope: rollout(), Meaning: "the live stable's",
 			Help: "Pods that serve before the rollout"},
 		{Name: "max-surge", Scope: rollout(), Default: "25%",
@@ -77,11 +87,11 @@ func timeInputs() []Input {
 			Help: "Wait after the endpoints match the plan"},
 		{Name: "propagation", Scope: rollout(), Default: "auto",
 			Help: "How long the balancer may lag behind the endpoints; `auto` is 60s"},
-		{Name: "drain", Scope: rollout(), Default: "auto",
+		{Name: "drain", Scope: moving(), Default: "auto",
 			Help: "Time given to pods that leave at most; `auto` is 30s"},
 		{Name: "stage-timeout", Scope: rollout(), Default: "5m",
 			Help: "Longest sampling of one stage, from the end of propagation"},
-		{Name: "move-timeout", Scope: rollout(), Default: "5m",
+		{Name: "move-timeout", Scope: moving(), Default: "5m",
 			Help: "Longest time a move may show no progress"},
 		{Name: "timeout", Scope: rollout(), Default: "60m",
 			Help: "Longest whole run; then the stage counts as failed. Rolling back has ten minutes of its own"},
@@ -89,23 +99,23 @@ func timeInputs() []Input {
 }
 
 func resultInputs() []Input {
-	run := []string{CommandRun}
+	moved := []string{CommandRun, CommandRollback}
 	return []Input{
 		{Name: "finish", Scope: rollout(), Default: "auto",
 			Help: "With two Deployments, what becomes of the old one: `keep` it at zero pods (`auto`) or `delete` it. With one: `adopt` moves the pods back to it with the new template (`auto`), `handover` makes it anew around the pods that run"},
 		{Name: "removal", Scope: rollout(), Default: "auto",
 			Help: "How pods leave: `park` takes them out of the Service first and gives their flows `drain` to end, `terminate` leaves that to the pods; `auto` parks where the Service has only TCP ports, kube-proxy and policy Cluster"},
-		{Name: "pod-logs", Scope: run, Default: "20",
+		{Name: "pod-logs", Scope: moved, Default: "20",
 			Help: "Lines of a failing pod's log shown in the job log, and nowhere else"},
-		{Name: "job-summary", Scope: run, Default: "true",
+		{Name: "job-summary", Scope: moved, Default: "true",
 			Help: "Whether the report becomes the job summary: `true` or `false`"},
-		{Name: "report-markdown", Scope: run, Meaning: "not written",
+		{Name: "report-markdown", Scope: moved, Meaning: "not written",
 			Help: "File for the report in Markdown"},
-		{Name: "report-json", Scope: run, Meaning: "not written",
+		{Name: "report-json", Scope: moved, Meaning: "not written",
 			Help: "File for the report in JSON"},
-		{Name: "outputs-file", Scope: run, Meaning: "not written",
+		{Name: "outputs-file", Scope: moved, Meaning: "not written",
 			Help: "File for the outputs as KEY=value lines"},
-		{Name: "output", Scope: []string{CommandPlan, CommandSample}, Default: "table",
+		{Name: "output", Scope: []string{CommandPlan, CommandSample, CommandStatus}, Default: "table",
 			Help: "What is printed: `table` or `json`"},
 	}
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/org/l4-canary/internal/manifest"
@@ -30,10 +32,30 @@ func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
 	case rollout.CanaryDeployment:
 		return c.applyDeployment(ctx, c.CanaryManifest)
 	case rollout.OriginalStable:
-		return c.applyDeployment(ctx, c.Original)
+		return c.restoreTemplate(ctx)
 	default:
 		return fmt.Errorf("there is no part %q to apply", part)
 	}
+}
+
+// restoreTemplate gives stable the template that it had before the rollout, whole:
+// an apply would leave what other writers added.
+func (c *Cluster) restoreTemplate(ctx context.Context) error {
+	template, _, err := unstructured.NestedMap(c.Original.Object, "spec", "template")
+	if err != nil {
+		return fmt.Errorf("restoring the template of %s: %w", describe(c.Original), err)
+	}
+	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
+	if err != nil {
+		return fmt.Errorf("restoring the template of %s: %w", describe(c.Original), err)
+	}
+	options := metav1.PatchOptions{FieldManager: FieldManager}
+	d, err := c.Typed.AppsV1().Deployments(c.Namespace).Patch(ctx, c.Stable, types.JSONPatchType, patch, options)
+	if err != nil {
+		return fmt.Errorf("restoring the template of %s: %w", describe(c.Original), err)
+	}
+	c.wrote(c.Stable, version{uid: d.UID, generation: d.Generation})
+	return nil
 }
 
 // DryRun applies every manifest on the server without keeping anything.

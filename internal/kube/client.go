@@ -104,8 +104,9 @@ func (c *Client) proxyReplaced(ctx context.Context) bool {
 	return false
 }
 
-// readable lists one of everything that a rollout watches.
-func (c *Client) readable(ctx context.Context, namespace string) error {
+// Readable lists one of everything that a rollout watches: informers would retry
+// for ever what the API server forbids.
+func (c *Client) Readable(ctx context.Context, namespace string) error {
 	one := metav1.ListOptions{Limit: 1}
 	for what, list := range map[string]func() error{
 		"services":       func() error { _, err := c.Typed.CoreV1().Services(namespace).List(ctx, one); return err },

@@ -77,11 +77,8 @@ var (
 )
 
 // Watch begins to watch the target's namespace, until ctx ends.
-//
-// Everything to be watched is listed once first: informers would retry for ever
-// what the API server forbids.
 func (c *Client) Watch(ctx context.Context, target Target) (*Cluster, error) {
-	if err := c.readable(ctx, target.Namespace); err != nil {
+	if err := c.Readable(ctx, target.Namespace); err != nil {
 		return nil, err
 	}
 	return c.watch(ctx, target, 0)

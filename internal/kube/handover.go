@@ -3,11 +3,14 @@ package kube
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/org/l4-canary/internal/manifest"
 )
 
 // Handover implements rollout.Successor: both Deployments are deleted while their
@@ -19,13 +22,14 @@ import (
 // ReplicaSets own every pod throughout. If the process ends between the steps,
 // doing it again finishes them: what is missing is taken from Target.
 func (c *Cluster) Handover(ctx context.Context, replicas int) error {
-	canary, err := c.Typed.AppsV1().Deployments(c.Namespace).Get(ctx, c.Canary, metav1.GetOptions{})
+	api := c.Typed.AppsV1().Deployments(c.Namespace)
+	heir, err := c.heir(replicas)
 	if err != nil {
-		return fmt.Errorf("reading deployment %q: %w", c.Canary, err)
+		return err
 	}
-	stable, err := c.Typed.AppsV1().Deployments(c.Namespace).Get(ctx, c.Stable, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("reading deployment %q: %w", c.Stable, err)
+	if live, err := api.Get(ctx, c.Stable, metav1.GetOptions{}); err == nil && live.Annotations[heirAnnotation] == heir.Annotations[heirAnnotation] {
+		c.wrote(c.Stable, version{uid: live.UID, generation: live.Generation})
+		return c.delete(ctx, c.Canary, metav1.DeletePropagationOrphan)
 	}
 	for _, name := range []string{c.Stable, c.Canary} {
 		if err = c.delete(ctx, name, metav1.DeletePropagationOrphan); err != nil {
@@ -35,8 +39,7 @@ func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 			return err
 		}
 	}
-	options := metav1.CreateOptions{FieldManager: FieldManager}
-	created, err := c.Typed.AppsV1().Deployments(c.Namespace).Create(ctx, successor(stable, canary, replicas), options)
+	created, err := api.Create(ctx, heir, metav1.CreateOptions{FieldManager: FieldManager})
 	if err != nil {
 		return fmt.Errorf("creating deployment %q with the pods of %q: %w", c.Stable, c.Canary, err)
 	}
@@ -44,20 +47,23 @@ func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 	return nil
 }
 
-// successor is stable with the canary's template.
-func successor(stable, canary *appsv1.Deployment, replicas int) *appsv1.Deployment {
-	count := int32(replicas) //nolint:gosec // of a Deployment, where it is an int32 as well
-	spec := *stable.Spec.DeepCopy()
-	spec.Template = *canary.Spec.Template.DeepCopy()
-	spec.Replicas = &count
-	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: stable.Name, Namespace: stable.Namespace,
-			Labels: maps.Clone(stable.Labels), Annotations: maps.Clone(stable.Annotations),
-			Finalizers: stable.Finalizers, OwnerReferences: stable.OwnerReferences,
-		},
-		Spec: spec,
+// heirAnnotation tells that a Deployment was made by a handover, and of which
+// release.
+const heirAnnotation = "l4-canary.io/handed-over"
+
+// heir is stable as it was, with the canary's template.
+func (c *Cluster) heir(replicas int) (*appsv1.Deployment, error) {
+	var heir, canary appsv1.Deployment
+	for object, typed := range map[*unstructured.Unstructured]*appsv1.Deployment{c.Original: &heir, c.CanaryManifest: &canary} {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", describe(object), err)
+		}
 	}
+	count := int32(replicas) //nolint:gosec // of a Deployment, where it is an int32 as well
+	heir.ResourceVersion, heir.UID = "", ""
+	heir.Spec.Template, heir.Spec.Replicas = canary.Spec.Template, &count
+	metav1.SetMetaDataAnnotation(&heir.ObjectMeta, heirAnnotation, canary.Spec.Template.Labels[manifest.ReleaseLabel])
+	return &heir, nil
 }
 
 // awaitGone waits until a deleted Deployment is no more: the garbage collector

@@ -3,6 +3,8 @@ package kube
 import (
 	"cmp"
 	"fmt"
+
+	"github.com/org/l4-canary/internal/rollout"
 )
 
 // Holder identifies one run of the program.
@@ -67,3 +69,6 @@ type TakenOverError struct{ By string }
 
 // Error names who.
 func (e *TakenOverError) Error() string { return "the rollout was taken over by " + e.By }
+
+// Is makes it match rollout.ErrLost.
+func (e *TakenOverError) Is(target error) bool { return target == rollout.ErrLost }

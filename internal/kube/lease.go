@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/org/l4-canary/internal/rollout"
 )
 
 // The Lease of a Service, and what it carries.
@@ -52,6 +55,21 @@ func (c *Client) ReadLease(ctx context.Context, namespace, service string) (*Lea
 		return nil, fmt.Errorf("reading lease %q: %w", LeaseName(service), err)
 	}
 	return recordOf(object), nil
+}
+
+// Leases are the Services of a namespace that have a Lease, sorted.
+func (c *Client) Leases(ctx context.Context, namespace string) ([]string, error) {
+	list, err := c.Typed.CoordinationV1().Leases(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing leases in namespace %q: %w", namespace, err)
+	}
+	var services []string
+	for _, lease := range list.Items {
+		if service, ours := strings.CutPrefix(lease.Name, leasePrefix); ours {
+			services = append(services, service)
+		}
+	}
+	return sorted(services), nil
 }
 
 func recordOf(object *coordinationv1.Lease) *LeaseRecord {
@@ -241,6 +259,11 @@ func (l *Lease) Write(ctx context.Context, state []byte) error {
 	})
 }
 
+// Forget removes the memory, for a rollout that was undone.
+func (l *Lease) Forget(ctx context.Context) error {
+	return l.update(ctx, func(object *coordinationv1.Lease) { delete(object.Annotations, stateAnnotation) })
+}
+
 // Release gives the Lease back: with keep it stays, without a holder, as the record
 // of the rollout; else it is deleted. One that is lost is left alone, except that a
 // taker is told that we have stopped.
@@ -291,7 +314,7 @@ func (l *Lease) keep(ctx context.Context) {
 		err := l.update(limited, func(*coordinationv1.Lease) {})
 		cancel()
 		if err != nil && !l.valid() && ctx.Err() == nil {
-			l.lose(fmt.Errorf("the lease could not be renewed: %w", err))
+			l.lose(fmt.Errorf("%w: the lease could not be renewed: %w", rollout.ErrLost, err))
 			return
 		}
 	}
@@ -322,7 +345,7 @@ func (l *Lease) guard(ctx context.Context) {
 func (l *Lease) see(record *LeaseRecord) {
 	switch {
 	case record.object == nil:
-		l.lose(errors.New("the lease was deleted"))
+		l.lose(fmt.Errorf("%w: the lease was deleted", rollout.ErrLost))
 	case record.Held && record.Holder.Token != l.me.Token:
 		l.lose(&TakenOverError{record.Holder.String()})
 	case record.Seized != "":

@@ -51,6 +51,11 @@ func Template(live manifest.Object) *unstructured.Unstructured {
 	unstructured.RemoveNestedField(object.Object, "spec", "replicas")
 	unstructured.RemoveNestedField(object.Object, "spec", "template", "metadata", "creationTimestamp")
 	metadata := map[string]any{"name": object.GetName(), "namespace": object.GetNamespace()}
+	for _, field := range []string{"labels", "annotations", "ownerReferences", "finalizers"} {
+		if value, ok, _ := unstructured.NestedFieldCopy(object.Object, "metadata", field); ok {
+			metadata[field] = value
+		}
+	}
 	object.Object["metadata"] = metadata
 	return object
 }

@@ -86,3 +86,31 @@ func versionOf(o Object) any {
 	unstructured.RemoveNestedField(bare.Object, "spec", "template", "metadata", "creationTimestamp")
 	return field(bare.Object, "spec", "template")
 }
+
+// RecallRoles are the roles of a rollout that is under way: then what serves no
+// longer tells which side is which. It is false if the manifests no longer hold
+// what that rollout was about.
+func RecallRoles(selection Selection, live []Live, mode Mode, stable, canary string) (Roles, bool) {
+	roles := Roles{Mode: mode, Stable: Role{Name: stable}, Canary: Role{Name: canary}}
+	for i, object := range selection.Deployments {
+		switch object.GetName() {
+		case stable:
+			roles.Stable.Manifest = &selection.Deployments[i]
+		case canary:
+			roles.Canary.Manifest = &selection.Deployments[i]
+		}
+	}
+	for i, l := range live {
+		switch l.Name {
+		case stable:
+			roles.Stable.Live = &live[i]
+		case canary:
+			roles.Canary.Live = &live[i]
+		}
+	}
+	if mode == Single && roles.Stable.Manifest != nil {
+		copied := copyOf(*roles.Stable.Manifest)
+		roles.Canary.Manifest = &copied
+	}
+	return roles, roles.Canary.Manifest != nil
+}

@@ -26,6 +26,7 @@ const (
 	RollbackFailed Outcome = "rollback-failed"
 	Interrupted    Outcome = "interrupted"
 	NothingToDo    Outcome = "nothing-to-do"
+	Stopped        Outcome = "stopped"
 )
 
 // Verdict is the judgement of one stage.
@@ -65,6 +66,9 @@ const (
 	ReasonDrift       Reason = "DRIFT"
 	ReasonBaseline    Reason = "BASELINE"
 	ReasonCancelled   Reason = "CANCELLED"
+	ReasonTakenOver   Reason = "TAKEN_OVER"
+	ReasonLocked      Reason = "LOCKED"
+	ReasonSuperseded  Reason = "SUPERSEDED"
 	ReasonInput       Reason = "INPUT"
 	ReasonPreflight   Reason = "PREFLIGHT"
 	ReasonUnreachable Reason = "UNREACHABLE"

@@ -20,6 +20,9 @@ func (r *run) conclude(ctx context.Context, failure error) {
 	case failure == nil:
 		r.succeed()
 		return
+	case lost(ctx):
+		r.stopped(ctx)
+		return
 	case cancelled(ctx):
 		r.settle(Interrupted, ReasonCancelled, "the run was cancelled; the pods stay as they are, which is safe for traffic")
 		return
@@ -64,9 +67,8 @@ func (r *run) succeed() {
 		r.settle(Promoted, ReasonPass, "the first version serves")
 		return
 	}
-	last := r.plan.Stages[len(r.plan.Stages)-1]
-	if last.Target < 100 {
-		r.settle(Held, ReasonPass, fmt.Sprintf("every stage up to %s passed; the steps end there", last.Target))
+	if r.memory.Passed < 100 {
+		r.settle(Held, ReasonPass, fmt.Sprintf("every stage up to %s passed, where this run ends", r.memory.Passed))
 		return
 	}
 	r.settle(Promoted, ReasonPass, "every stage showed the split its pods should give")
@@ -88,8 +90,16 @@ func (r *run) rollback(parent context.Context, gently bool) Outcome {
 	// anything: a rollback has a time of its own.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), rollbackTimeout)
 	defer cancel()
+	defer context.AfterFunc(parent, func() {
+		if lost(parent) {
+			cancel()
+		}
+	})()
 	began := time.Now()
 	err := r.restore(ctx, gently)
+	if lost(parent) {
+		err = context.Cause(parent)
+	}
 	rec := &RollbackRecord{Took: time.Since(began), Stable: r.now.stable, Canary: r.now.canary}
 	r.Record.Rollback = rec
 	if err != nil {
@@ -140,30 +150,6 @@ func (r *run) restore(ctx context.Context, gently bool) error {
 		return r.Cluster.Delete(ctx, probe.Canary)
 	}
 	return nil
-}
-
-// unadopt is for a rollback while pods move from the copy to stable's Deployment,
-// which has the new template by then: they go back to the copy, so that stable
-// can have its old template again.
-func (r *run) unadopt(ctx context.Context) error {
-	state, err := r.Cluster.Next(ctx, 0)
-	if err != nil {
-		return err
-	}
-	// Unready pods are the first that a scale-down removes.
-	if serving := state.Stable.Serving; serving < r.now.stable {
-		if err = r.write(ctx, counts{serving, r.now.canary}); err != nil {
-			return err
-		}
-	}
-	if err := r.move(ctx, counts{canary: r.Plan.Replicas}); err != nil {
-		return err
-	}
-	if err = r.Cluster.Apply(ctx, OriginalStable); err != nil {
-		return err
-	}
-	_, err = r.await(ctx, r.matches)
-	return err
 }
 
 // restoreStep is one round of restore.

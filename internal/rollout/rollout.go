@@ -2,9 +2,11 @@ package rollout
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/org/l4-canary/internal/probe"
@@ -31,6 +33,7 @@ type Options struct {
 	MoveTimeout  time.Duration // a move without any progress
 	Timeout      time.Duration // the whole run
 
+	Until    Percent // the last target; 0 is 100
 	Mode     Mode
 	Removals Removals // how pods leave
 	Finish   Finish
@@ -90,6 +93,9 @@ type Rollout struct {
 	Heir    Successor // used by Handover
 	Prober  Prober
 	Journal Journal
+	Ledger  Ledger          // nil: nothing outlives the process
+	Memory  *Memory         // of an unfinished rollout of this release, to be gone on with
+	Objects json.RawMessage // for the memory: what the cluster would bring back
 	Log     *slog.Logger
 	Record  *Record // with what is known before the run: names, images, notices
 }
@@ -110,6 +116,7 @@ type run struct {
 	weight     Percent // expected at the stage before
 	windows    uint64  // sampled so far: each has a schedule of its own
 	baseline   *Baseline
+	memory     Memory
 }
 
 // Run carries the whole rollout out and leaves what happened in the Record,
@@ -118,10 +125,11 @@ type run struct {
 // cancelled the run stops where it is, which is safe for traffic.
 func (r *Rollout) Run(ctx context.Context) error {
 	run := &run{Rollout: r, plan: NewPlan(r.Plan)}
-	if r.Mode == Bootstrap {
-		run.plan.Stages = nil
-	}
+	run.plan.Stages = slices.DeleteFunc(run.plan.Stages, func(s PlannedStage) bool {
+		return r.Mode == Bootstrap || r.Until > 0 && s.Target > r.Until
+	})
 	run.begin()
+	run.memory = run.recall()
 	limited, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
 	err := run.steps(limited)
@@ -134,6 +142,9 @@ func (r *Rollout) Run(ctx context.Context) error {
 
 // steps are the rollout itself.
 func (r *run) steps(ctx context.Context) error {
+	if r.Memory != nil {
+		return r.resume(ctx)
+	}
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
@@ -146,10 +157,19 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.introduce(ctx); err != nil {
 		return err
 	}
+	return r.stages(ctx)
+}
+
+// stages carries out those that have not passed yet, and the end.
+func (r *run) stages(ctx context.Context) error {
 	for _, stage := range r.plan.Stages {
+		if stage.Target <= r.memory.Passed {
+			continue
+		}
 		if err := r.stage(ctx, stage); err != nil {
 			return err
 		}
+		r.memory.Passed = stage.Target
 	}
 	return r.finish(ctx)
 }

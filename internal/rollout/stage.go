@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -26,7 +25,10 @@ func (r *run) sampleBaseline(ctx context.Context) error {
 // pauses.
 func (r *run) stage(ctx context.Context, planned PlannedStage) error {
 	rec := r.open(number(planned.Target), planned)
-	r.Record.NotReached = slices.DeleteFunc(r.Record.NotReached, func(p Percent) bool { return p == planned.Target })
+	r.reached(planned.Target)
+	if err := r.remember(ctx, PhaseStages); err != nil {
+		return err
+	}
 	state, err := r.Cluster.Next(ctx, 0)
 	if err != nil {
 		return err
@@ -126,6 +128,7 @@ func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error 
 	r.weight = *judge.options.Expected
 	if r.baseline == nil {
 		r.baseline = judge.AsBaseline()
+		r.memory.Baseline = r.baseline
 	}
 	return nil
 }

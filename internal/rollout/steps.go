@@ -84,6 +84,9 @@ func (r *run) findAddress(ctx context.Context) error {
 
 // introduce applies what the canary needs, and the canary itself without pods.
 func (r *run) introduce(ctx context.Context) error {
+	if err := r.remember(ctx, PhaseStages); err != nil {
+		return err
+	}
 	r.touched, r.introduced = true, true
 	for _, part := range []Part{Surroundings, CanaryDeployment} {
 		if err := r.Cluster.Apply(ctx, part); err != nil {
@@ -96,9 +99,17 @@ func (r *run) introduce(ctx context.Context) error {
 
 // finish ends a rollout whose stages all passed.
 func (r *run) finish(ctx context.Context) error {
-	if r.now.stable > 0 {
-		return nil // held
+	if r.memory.Passed < 100 {
+		return r.remember(ctx, PhaseHeld)
 	}
+	if err := r.end(ctx); err != nil {
+		return err
+	}
+	return r.remember(ctx, PhasePromoted)
+}
+
+// end decides what becomes of stable's Deployment.
+func (r *run) end(ctx context.Context) error {
 	switch r.Finish {
 	case Delete:
 		r.Log.InfoContext(ctx, "deleting the old deployment", "deployment", r.name(probe.Stable))
@@ -116,6 +127,9 @@ func (r *run) finish(ctx context.Context) error {
 // moves the pods from the copy to it as in any other move.
 func (r *run) adopt(ctx context.Context) error {
 	r.Journal.Stage("adopt")
+	if err := r.remember(ctx, PhaseAdopting); err != nil {
+		return err
+	}
 	r.adopting = true
 	if err := r.Cluster.Apply(ctx, StableDeployment); err != nil {
 		return err
@@ -129,6 +143,10 @@ func (r *run) adopt(ctx context.Context) error {
 // handover lets stable's Deployment take over the pods as they run.
 func (r *run) handover(ctx context.Context) error {
 	r.Journal.Stage("handover")
+	if err := r.remember(ctx, PhaseHandingOver); err != nil {
+		return err
+	}
+	r.adopting = true
 	if err := r.Heir.Handover(ctx, r.Plan.Replicas); err != nil {
 		return err
 	}

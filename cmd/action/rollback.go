@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/kube"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// rollback brings back the state before the rollout of a Service, whoever began
+// it, wherever it stands.
+func (c *Command) rollback(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
+	options, err := config.ParseRollback(values)
+	j := c.newJournal(options.Faces, warnings)
+	record := &rollout.Record{Namespace: options.Namespace, Service: options.Service}
+	if err != nil {
+		return j.refused(record, usage(err))
+	}
+	client, memory, err := c.find(ctx, options.Place, record, j.log.Info)
+	if err != nil {
+		return j.refused(record, err)
+	}
+	if memory == nil {
+		record.Outcome, record.Reason = rollout.NothingToDo, rollout.ReasonPass
+		record.Message = fmt.Sprintf("no rollout%s is on record in namespace %q: there is nothing to roll back", of(record.Service), record.Namespace)
+		record.StartedAt, record.FinishedAt = time.Now(), time.Now()
+		j.finish(ctx, record, ExitOK)
+		return ExitOK, nil
+	}
+	lease, held, err := client.Acquire(ctx, record.Namespace, record.Service, c.holder(), kube.Acquisition{Seize: true, Alive: alive})
+	if err != nil {
+		return j.refused(record, err)
+	}
+	// Whoever held it until now may have come further.
+	memory, err = rollout.ReadMemory(lease.State())
+	if err == nil && memory == nil {
+		err = errors.New("the rollout ended while this rollback waited for it")
+	}
+	if err != nil {
+		j.release(ctx, lease, true)
+		return j.refused(record, err)
+	}
+	moves := rollout.Options{Drain: options.Drain.Or(autoDrain), MoveTimeout: options.MoveTimeout}
+	err = c.undo(held, client, lease, record, memory, moves, j)
+	code := exitOfOutcome(record)
+	if record.Outcome == rollout.RolledBack {
+		code = ExitOK
+	}
+	j.release(ctx, lease, code != ExitOK)
+	j.finish(ctx, record, code)
+	return code, err
+}
+
+// undo rolls back what the memory tells of.
+func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lease, record *rollout.Record,
+	memory *rollout.Memory, options rollout.Options, j *journal,
+) error {
+	target := kube.Target{Namespace: record.Namespace, Service: record.Service, Stable: memory.Stable, Canary: memory.Canary}
+	if err := target.Recall(memory.Objects); err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	cluster, err := client.Watch(watching, target)
+	if err != nil {
+		return err
+	}
+	record.Mode, record.Release = string(memory.Mode), memory.Release
+	record.Stable.Deployment, record.Canary.Deployment = memory.Stable, memory.Canary
+	options.Plan = rollout.PlanOptions{Replicas: memory.Replicas, MaxSurge: memory.MaxSurge, MaxUnavailable: memory.MaxUnavailable}
+	options.Mode, options.Finish, options.Removals = memory.Mode, memory.Finish, memory.Removals
+	engine := j.engine(options, cluster, lease, record)
+	engine.Memory = memory
+	return engine.Restore(ctx)
+}
+
+// find connects and reads what the Service's Lease remembers, nil if there is none.
+func (c *Command) find(ctx context.Context, place config.Place, record *rollout.Record, say func(string, ...any)) (*kube.Client, *rollout.Memory, error) {
+	client, usual, err := c.connect(place, say)
+	if err != nil {
+		return nil, nil, err
+	}
+	if record.Namespace == "" {
+		record.Namespace = usual
+	}
+	if record.Service == "" {
+		services, err := client.Leases(ctx, record.Namespace)
+		if err != nil || len(services) == 0 {
+			return client, nil, err
+		}
+		if len(services) > 1 {
+			return nil, nil, usage(fmt.Errorf("rollouts of %d Services are on record in namespace %q (%s): write one of them in input \"service\"",
+				len(services), record.Namespace, strings.Join(services, ", ")))
+		}
+		record.Service = services[0]
+	}
+	lease, err := client.ReadLease(ctx, record.Namespace, record.Service)
+	if err != nil || lease == nil {
+		return client, nil, err
+	}
+	memory, err := rollout.ReadMemory(lease.State)
+	if err != nil {
+		return client, nil, usage(err)
+	}
+	return client, memory, nil
+}
+
+// of names a Service where one is known.
+func of(service string) string {
+	if service == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of Service %q", service)
+}

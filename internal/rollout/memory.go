@@ -1,0 +1,95 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// Memory is what it takes to go on with a rollout, or to undo it, from another
+// process. It is written before each move.
+type Memory struct {
+	SchemaVersion  int    `json:"schemaVersion"`
+	Release        string `json:"release"`
+	Mode           Mode   `json:"mode"`
+	Finish         Finish `json:"finish"`
+	Stable         string `json:"stable"` // Deployments
+	Canary         string `json:"canary"`
+	Replicas       int    `json:"replicas"`
+	MaxSurge       int    `json:"maxSurge"`
+	MaxUnavailable int    `json:"maxUnavailable"`
+
+	Removals Removals        `json:"removals"`
+	Baseline *Baseline       `json:"baseline"`
+	Passed   Percent         `json:"passed"` // the last target whose stage passed
+	Phase    Phase           `json:"phase"`
+	Objects  json.RawMessage `json:"objects"` // the cluster's own: what to bring back
+}
+
+// memoryVersion is the Memory that this program reads and writes.
+const memoryVersion = 1
+
+// Phase is how far a rollout has come.
+type Phase string
+
+// The phases, in the order in which a rollout goes through them. Rolling back is
+// none: what there is to undo stays the same until it is done.
+const (
+	PhaseStages      Phase = "stages"
+	PhaseHeld        Phase = "held"
+	PhaseAdopting    Phase = "adopting"
+	PhaseHandingOver Phase = "handing over"
+	PhasePromoted    Phase = "promoted"
+)
+
+// ReadMemory reads what a rollout remembers; nil data is nil.
+func ReadMemory(data []byte) (*Memory, error) {
+	if data == nil {
+		return nil, nil //nolint:nilnil // there is nothing to remember
+	}
+	var m Memory
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("reading the state of the rollout: %w", err)
+	}
+	if m.SchemaVersion != memoryVersion {
+		return nil, fmt.Errorf("reading the state of the rollout: its schemaVersion is %d, and this version of l4-canary reads %d", m.SchemaVersion, memoryVersion)
+	}
+	return &m, nil
+}
+
+// Unfinished reports whether the rollout wants to be gone on with. One that was
+// rolled back leaves no memory.
+func (m *Memory) Unfinished() bool { return m != nil && m.Phase != PhasePromoted }
+
+// adopted reports whether stable's Deployment has, or may have, the new template.
+func (m *Memory) adopted() bool {
+	return m.Mode == Single && (m.Phase == PhaseAdopting || m.Phase == PhaseHandingOver || m.Phase == PhasePromoted)
+}
+
+// Ledger keeps the memory outside of the process.
+type Ledger interface {
+	// Remember replaces what is kept. Nothing may be moved after it failed.
+	Remember(ctx context.Context, m Memory) error
+}
+
+// remember writes down how far the rollout has come.
+func (r *run) remember(ctx context.Context, phase Phase) error {
+	r.memory.Phase = phase
+	if r.Ledger == nil {
+		return nil
+	}
+	return r.Ledger.Remember(ctx, r.memory)
+}
+
+// recall is the memory that a run begins with: what was found, or a new one.
+func (r *run) recall() Memory {
+	if r.Memory != nil {
+		return *r.Memory
+	}
+	return Memory{
+		SchemaVersion: memoryVersion, Release: r.Record.Release, Mode: r.Mode, Finish: r.Finish,
+		Stable: r.Record.Stable.Deployment, Canary: r.Record.Canary.Deployment,
+		Replicas: r.Plan.Replicas, MaxSurge: r.Plan.MaxSurge, MaxUnavailable: r.Plan.MaxUnavailable,
+		Removals: r.Removals, Objects: r.Objects,
+	}
+}
