@@ -19,6 +19,9 @@ func (c *Command) holder() kube.Holder {
 	if boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		h.Boot = strings.TrimSpace(string(boot))
 	}
+	if pids, err := os.Readlink("/proc/self/ns/pid"); err == nil {
+		h.PIDs = pids // containers of one host can share its name
+	}
 	switch {
 	case c.Getenv("GITHUB_RUN_ID") != "":
 		h.Run, h.Attempt, h.Job = c.Getenv("GITHUB_RUN_ID"), c.Getenv("GITHUB_RUN_ATTEMPT"), c.Getenv("GITHUB_JOB")

@@ -89,8 +89,8 @@ func (c *Command) find(ctx context.Context, place config.Place, record *rollout.
 		record.Namespace = usual
 	}
 	if record.Service == "" {
-		services, err := client.Leases(ctx, record.Namespace)
-		if err != nil || len(services) == 0 {
+		var services []string
+		if services, err = client.Leases(ctx, record.Namespace); err != nil || len(services) == 0 {
 			return client, nil, err
 		}
 		if len(services) > 1 {

@@ -25,7 +25,8 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 	if err != nil {
 		return j.refused(p.record, err)
 	}
-	if done, code, err := c.early(ctx, p, options, j); done {
+	done, code, err := c.early(ctx, p, options, j)
+	if done {
 		return code, err
 	}
 	lease, held, err := p.client.Acquire(ctx, p.record.Namespace, p.record.Service, c.holder(), kube.Acquisition{Alive: alive})
@@ -68,16 +69,15 @@ func (c *Command) early(ctx context.Context, p *prepared, options config.Run, j 
 		return true, code, err
 	}
 	unchanged, err := p.unchanged(ctx)
-	if err != nil {
-		code, err := j.refused(p.record, err)
-		return true, code, err
-	}
 	if unchanged {
 		return true, j.nothingToDo(ctx, p.record), nil
 	}
-	if err = p.client.Readable(ctx, p.record.Namespace); err != nil {
-		code, err := j.refused(p.record, err)
-		return true, code, err
+	if err == nil {
+		err = p.client.Readable(ctx, p.record.Namespace)
+	}
+	if err != nil {
+		code, refusal := j.refused(p.record, err)
+		return true, code, refusal
 	}
 	return false, ExitOK, nil
 }

@@ -58,7 +58,7 @@ type Output struct {
 // Outputs are the results of the action, in the order of the contract.
 func Outputs() []Output {
 	return []Output{
-		{"outcome", "How the run ended: promoted, held, rolled-back, aborted, refused, rollback-failed, interrupted or nothing-to-do"},
+		{"outcome", "How the run ended: promoted, held, rolled-back, stopped, aborted, refused, rollback-failed, interrupted or nothing-to-do"},
 		{"reason", "The one code that explains the outcome, such as PASS or FAIL_SHARE"},
 		{"stage", "Weight of the last stage that finished, in percent"},
 		{"observed-weight", "Share of sampled new flows that the canary answered in that stage, in percent"},

@@ -27,7 +27,11 @@ func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 	if err != nil {
 		return err
 	}
-	if live, err := api.Get(ctx, c.Stable, metav1.GetOptions{}); err == nil && live.Annotations[heirAnnotation] == heir.Annotations[heirAnnotation] {
+	live, err := api.Get(ctx, c.Stable, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("reading deployment %q: %w", c.Stable, err)
+	}
+	if err == nil && live.Annotations[heirAnnotation] == heir.Annotations[heirAnnotation] {
 		c.wrote(c.Stable, version{uid: live.UID, generation: live.Generation})
 		return c.delete(ctx, c.Canary, metav1.DeletePropagationOrphan)
 	}

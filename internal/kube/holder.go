@@ -19,6 +19,7 @@ type Holder struct {
 
 	Host    string `json:"host,omitempty"`
 	Boot    string `json:"boot,omitempty"` // changes when the host restarts
+	PIDs    string `json:"pids,omitempty"` // the namespace that the process number is of
 	PID     int    `json:"pid,omitempty"`
 	Started string `json:"started,omitempty"` // of the process: a pid is used again
 	Token   string `json:"token"`             // random
@@ -38,9 +39,10 @@ func (h Holder) succeeds(other Holder) bool {
 	return h.Run != "" && h.Run == other.Run && h.Job == other.Job
 }
 
-// neighbour reports whether the other ran on this very host since it started.
+// neighbour reports whether the other ran on this very host since it started, where
+// its process can be seen.
 func (h Holder) neighbour(other Holder) bool {
-	return h.Host != "" && h.Host == other.Host && h.Boot == other.Boot
+	return h.Host != "" && h.Host == other.Host && h.Boot == other.Boot && h.PIDs == other.PIDs
 }
 
 // supersededBy reports whether a newer run of the same workflow was here.

@@ -186,7 +186,8 @@ func (c *Client) awaitLease(ctx context.Context, namespace string, was *coordina
 			return nil, fmt.Errorf("watching lease %q: %w", was.Name, err)
 		}
 		if err == nil {
-			next, err := nextLease(ctx, events)
+			var next *LeaseRecord
+			next, err = nextLease(ctx, events)
 			events.Stop()
 			if next != nil || err != nil {
 				return next, err
@@ -287,7 +288,8 @@ func (l *Lease) Release(ctx context.Context, keep bool) error {
 		return nil
 	}
 	object.Spec.HolderIdentity = nil
-	if _, err := api.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager}); err != nil {
+	_, err := api.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
+	if err != nil && gone == nil { // whoever took it has gone on without our word
 		return fmt.Errorf("releasing lease %q: %w", object.Name, err)
 	}
 	return nil
@@ -297,7 +299,9 @@ func (l *Lease) Release(ctx context.Context, keep bool) error {
 func (l *Lease) valid() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.gone == nil && time.Since(l.renewed) < validFor
+	// The monotonic clock stands still while a machine sleeps, the other does not.
+	age := max(time.Since(l.renewed), time.Now().Round(0).Sub(l.renewed.Round(0)))
+	return l.gone == nil && age < validFor
 }
 
 // keep renews the Lease.

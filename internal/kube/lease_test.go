@@ -199,6 +199,7 @@ func TestLeaseIsSeized(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLeases()
 		lease, held := l.party(on("a", 1)).must(t, Acquisition{})
+		ctx := t.Context()
 		for pid := 2; pid < 4; pid++ {
 			who := l.party(on("b", pid))
 			go func() {
@@ -208,7 +209,7 @@ func TestLeaseIsSeized(t *testing.T) {
 				require.True(t, ok, context.Cause(held))
 				require.Equal(t, who.me.String(), taken.By)
 				time.Sleep(time.Second) // a last answer on its way
-				require.NoError(t, lease.Release(context.WithoutCancel(t.Context()), true))
+				require.NoError(t, lease.Release(ctx, true))
 			}()
 			began := time.Now()
 			next, nextHeld := who.must(t, Acquisition{Seize: true})

@@ -46,7 +46,7 @@ func words(reason rollout.Reason) string {
 func (p page) alert() string {
 	kind := ""
 	switch p.Outcome {
-	case rollout.RolledBack, rollout.RollbackFailed, rollout.Aborted, rollout.Refused:
+	case rollout.RolledBack, rollout.RollbackFailed, rollout.Aborted, rollout.Refused, rollout.Stopped:
 		kind = "CAUTION"
 	case rollout.Interrupted:
 		kind = "WARNING"

@@ -196,19 +196,25 @@ func (p page) byHand() string {
 	switch p.Outcome {
 	case rollout.Promoted, rollout.Held, rollout.Interrupted, "":
 		return details("Roll back by hand", p.commands())
-	case rollout.RolledBack, rollout.RollbackFailed, rollout.Aborted, rollout.Refused, rollout.NothingToDo:
+	case rollout.RolledBack, rollout.RollbackFailed, rollout.Aborted, rollout.Refused, rollout.NothingToDo, rollout.Stopped:
 	}
 	return ""
 }
 
-// commands put stable back before they take the canary away.
+// commands put stable back before they take the canary away. Pods of a single
+// Deployment have more to go back than counts.
 func (p page) commands() string {
 	if p.Stable.Deployment == "" || p.Canary.Deployment == "" {
 		return ""
 	}
 	namespace, old, canary := word(p.Namespace), word(p.Stable.Deployment), word(p.Canary.Deployment)
+	command := fmt.Sprintf("l4-canary rollback --namespace %s --service %s", namespace, word(p.Service))
+	if p.Mode == string(rollout.Single) {
+		return "```sh\n" + command + "\n```"
+	}
 	return strings.Join([]string{
-		"```sh",
+		"```sh", command,
+		"# or, without l4-canary:",
 		fmt.Sprintf("kubectl -n %s scale deployment/%s --replicas=%d", namespace, old, p.Replicas),
 		fmt.Sprintf("kubectl -n %s rollout status deployment/%s", namespace, old),
 		fmt.Sprintf("kubectl -n %s scale deployment/%s --replicas=0", namespace, canary),

@@ -30,6 +30,8 @@ func (p page) headline() string {
 		return fmt.Sprintf("### ⛔ Refused: %s was not changed", service)
 	case rollout.Interrupted:
 		return fmt.Sprintf("### ⏹️ Interrupted%s: %s is as the run left it", at, service)
+	case rollout.Stopped:
+		return fmt.Sprintf("### ⏹️ Stopped%s: %s is somebody else's now", at, service)
 	case rollout.NothingToDo:
 		return fmt.Sprintf("### ✅ Nothing to do: %s runs %s already", service, canary)
 	}

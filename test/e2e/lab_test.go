@@ -123,6 +123,7 @@ type result struct {
 // report is what the tests read of the JSON report.
 type report struct {
 	Outcome, Reason, Message string
+	Mode                     string
 	Stages                   []stage
 	Troubles                 []struct{ Pod, Reason, Message string }
 	Rollback                 *struct{ Stable, Canary int }

@@ -1,0 +1,199 @@
+package rollout_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// ledger keeps every memory it is given, beside the calls of the cluster.
+type ledger struct {
+	cluster *cluster
+	kept    []rollout.Memory
+	fail    func(rollout.Memory) error
+}
+
+func (l *ledger) Remember(_ context.Context, m rollout.Memory) error {
+	if l.fail != nil {
+		if err := l.fail(m); err != nil {
+			return err
+		}
+	}
+	l.kept = append(l.kept, m)
+	l.cluster.mu.Lock()
+	defer l.cluster.mu.Unlock()
+	l.cluster.calls = append(l.cluster.calls, fmt.Sprintf("remember %s %s", m.Phase, m.Passed))
+	return nil
+}
+
+// TestMemoryIsWrittenBeforeEachMove and says enough to be read by another process.
+func TestMemoryIsWrittenBeforeEachMove(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := single(t, rollout.Adopt)
+		l := &ledger{cluster: c}
+		r.Ledger, r.Objects, r.Record.Release = l, json.RawMessage(`{"a":1}`), "abc"
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, []string{
+			"remember stages 0 %", "apply surroundings", "apply canary",
+			"remember stages 0 %", "scale canary 2", "park stable 2", "scale stable 2",
+			"remember stages 50 %", "scale canary 4", "park stable 2", "scale stable 0",
+			"remember adopting 100 %", "apply stable",
+		}, c.calls[:13])
+		require.Equal(t, "remember promoted 100 %", c.calls[len(c.calls)-1])
+		last := l.kept[len(l.kept)-1]
+		require.NotNil(t, last.Baseline)
+		data, err := json.Marshal(last)
+		require.NoError(t, err)
+		read, err := rollout.ReadMemory(data)
+		require.NoError(t, err)
+		require.Equal(t, last, *read)
+		require.False(t, read.Unfinished())
+	})
+}
+
+func TestReadMemory(t *testing.T) {
+	t.Parallel()
+	m, err := rollout.ReadMemory(nil)
+	require.NoError(t, err)
+	require.Nil(t, m)
+	require.False(t, m.Unfinished())
+	_, err = rollout.ReadMemory([]byte("{"))
+	require.ErrorContains(t, err, "reading the state of the rollout")
+	_, err = rollout.ReadMemory([]byte(`{"schemaVersion":2}`))
+	require.ErrorContains(t, err, "schemaVersion is 2")
+}
+
+// TestNothingMovesWithoutMemory: what could not be written down is not done.
+func TestNothingMovesWithoutMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		r.Ledger = &ledger{cluster: c, fail: func(rollout.Memory) error { return errors.New("the lease is gone") }}
+		require.ErrorContains(t, r.Run(t.Context()), "the lease is gone")
+		require.Empty(t, c.calls)
+		require.Equal(t, rollout.Refused, r.Record.Outcome)
+	})
+}
+
+// memoryAt is what a rollout of parking had written when it was cut off.
+func memoryAt(phase rollout.Phase, passed rollout.Percent, mode rollout.Mode, finish rollout.Finish) *rollout.Memory {
+	return &rollout.Memory{
+		SchemaVersion: 1, Mode: mode, Finish: finish, Stable: "lobby-blue", Canary: "lobby-green",
+		Replicas: 4, MaxSurge: 2, Removals: rollout.Removals{Stable: rollout.Park, Canary: rollout.Park},
+		Baseline: &rollout.Baseline{Ports: []rollout.Failures{{Flows: 300}}}, Passed: passed, Phase: phase,
+	}
+}
+
+// TestResume goes on in the middle of a move: parked pods are put back, and what
+// had passed is not done again.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		c.change(func(s *rollout.State) {
+			s.Stable, s.Canary = pods(2), pods(4)
+			s.Stable.Parked, s.Stable.Serving = 2, 0
+		})
+		r.Memory = memoryAt(rollout.PhaseStages, 50, rollout.Pair, rollout.Keep)
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+		require.Equal(t, []string{"unpark stable", "apply canary", "park stable 2", "scale stable 0"}, c.calls)
+		require.Len(t, r.Record.Stages, 1)
+		require.Equal(t, "100", r.Record.Stages[0].Name)
+		require.Empty(t, r.Record.NotReached)
+	})
+}
+
+// TestResumeAdopts goes on where only the end was left.
+func TestResumeAdopts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := single(t, rollout.Adopt)
+		c.change(func(s *rollout.State) { s.Stable, s.Canary = pods(2), pods(4) })
+		r.Memory = memoryAt(rollout.PhaseAdopting, 100, rollout.Single, rollout.Adopt)
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+		require.Equal(t, []string{"apply stable", "park canary 2", "scale canary 2", "scale stable 4", "park canary 2", "scale canary 0", "delete canary"}, c.calls)
+	})
+}
+
+// TestRestore has one row for every state in which a rollback can find a rollout.
+// All of them end with the pods and the template of before.
+func TestRestore(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name           string
+		memory         *rollout.Memory
+		stable, canary int
+		calls          []string
+	}{
+		{"before the first move", memoryAt(rollout.PhaseStages, 0, rollout.Pair, rollout.Keep), 4, 0, nil},
+		{"in the middle", memoryAt(rollout.PhaseStages, 50, rollout.Pair, rollout.Keep), 2, 4,
+			[]string{"park canary 2", "scale canary 2", "scale stable 4", "park canary 2", "scale canary 0"}},
+		{"hours after the end", memoryAt(rollout.PhasePromoted, 100, rollout.Pair, rollout.Keep), 0, 4,
+			[]string{"scale stable 2", "park canary 2", "scale canary 2", "scale stable 4", "park canary 2", "scale canary 0"}},
+		{"a copy that never served", memoryAt(rollout.PhaseStages, 0, rollout.Single, rollout.Adopt), 4, 0, []string{"delete canary"}},
+		{"adopted", memoryAt(rollout.PhasePromoted, 100, rollout.Single, rollout.Adopt), 4, 0, []string{
+			"apply canary", "scale canary 2", "park stable 2", "scale stable 2", "scale canary 4", "park stable 2", "scale stable 0",
+			"apply original", "scale stable 2", "park canary 2", "scale canary 2", "scale stable 4", "park canary 2", "scale canary 0", "delete canary",
+		}},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, r, _ := single(t, row.memory.Finish)
+				c.change(func(s *rollout.State) { s.Stable, s.Canary = pods(row.stable), pods(row.canary) })
+				r.Mode, r.Memory, r.Plan.Steps = row.memory.Mode, row.memory, nil
+				require.NoError(t, r.Restore(t.Context()))
+				require.Equal(t, rollout.RolledBack, r.Record.Outcome, r.Record.Message)
+				require.Equal(t, row.calls, c.calls)
+				require.Equal(t, "4+0 serving 4+0", c.pods[len(c.pods)-1])
+				requireInvariants(t, c, 4, 2)
+			})
+		})
+	}
+}
+
+// TestLost: somebody took the rollout over; the run stops and touches nothing.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		held, lose := context.WithCancelCause(t.Context())
+		c.onScale = func(c *cluster, _ probe.Version, _ int) error {
+			time.AfterFunc(time.Second, func() { lose(fmt.Errorf("%w: taken over by process 7 on b", rollout.ErrLost)) })
+			return nil
+		}
+		require.NoError(t, r.Run(held))
+		require.Equal(t, rollout.Stopped, r.Record.Outcome)
+		require.Equal(t, rollout.ReasonTakenOver, r.Record.Reason)
+		require.Contains(t, r.Record.Message, "process 7 on b")
+		require.Equal(t, "scale canary 2", c.calls[len(c.calls)-1], "nothing was written after that")
+	})
+}
+
+// TestUntil stops at a weight, as a run that is gone on with another day.
+func TestUntil(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		l := &ledger{cluster: c}
+		r.Ledger, r.Until = l, 50
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Held, r.Record.Outcome)
+		require.Equal(t, rollout.PhaseHeld, l.kept[len(l.kept)-1].Phase)
+		require.True(t, l.kept[len(l.kept)-1].Unfinished())
+		require.Equal(t, "2+2 serving 2+2", c.pods[len(c.pods)-1])
+	})
+}

@@ -1,0 +1,221 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestSingle is one Deployment whose template changes, release after release.
+func TestSingle(t *testing.T) {
+	l := newLab(t, "e2e-single")
+	for _, replicas := range []int{1, 3} {
+		t.Run(fmt.Sprintf("adopt, equal selectors, R=%d", replicas), func(t *testing.T) {
+			releases(t, l, "single-equal", replicas, "adopt")
+		})
+	}
+	t.Run("handover, R=3", func(t *testing.T) { releases(t, l, "single", 3, "handover") })
+	t.Run("killed and gone on with", func(t *testing.T) { killed(t, l) })
+	t.Run("taken over", func(t *testing.T) { takenOver(t, l) })
+	t.Run("suspended", func(t *testing.T) { suspended(t, l) })
+}
+
+// single are the inputs of one release of testdata's single Deployment.
+func single(t *testing.T, namespace, dir string, replicas int, from, to string, more ...string) []string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "testdata/manifests", dir, "lobby.yaml"))
+	require.NoError(t, err)
+	text := strings.Replace(string(data), "replicas: 3", fmt.Sprintf("replicas: %d", replicas), 1)
+	text = strings.Replace(text, "lobby:1.0.0", "lobby:"+to, 1)
+	manifests := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(manifests, "lobby.yaml"), []byte(text), 0o600))
+	return append(append([]string{
+		"--manifests", manifests, "--namespace", namespace,
+		"--stable-pattern", "^" + regexp.QuoteMeta(from) + " ", "--canary-pattern", "^" + regexp.QuoteMeta(to) + " ",
+	}, fast...), more...)
+}
+
+// pods are the UIDs of the serving pods, by name.
+func (l *lab) pods(t *testing.T, namespace string) map[string]string {
+	t.Helper()
+	list, err := l.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, pod := range list.Items {
+		if pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning {
+			found[pod.Name] = string(pod.UID)
+		}
+	}
+	return found
+}
+
+// image is what a Deployment's template says.
+func (l *lab) image(t *testing.T, namespace, deployment string) string {
+	t.Helper()
+	d, err := l.AppsV1().Deployments(namespace).Get(t.Context(), deployment, metav1.GetOptions{})
+	require.NoError(t, err)
+	return d.Spec.Template.Spec.Containers[0].Image
+}
+
+// releases is a first version, two more under the same name, one that is the same,
+// and the way back, with clients who must notice nothing.
+func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
+	t.Helper()
+	namespace := fmt.Sprintf("%s-%d", dir, replicas)
+	l.namespace(t, namespace)
+	first := l.run(t, single(t, namespace, dir, replicas, "0.9.0", "1.0.0")...)
+	require.Equal(t, "promoted", first.report.Outcome)
+	require.Equal(t, "bootstrap", first.report.Mode)
+	require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
+
+	users := l.use(t, namespace, 5)
+	for _, release := range [][2]string{{"1.0.0", "1.1.0"}, {"1.1.0", "1.2.0"}} {
+		before := l.pods(t, namespace)
+		res := l.run(t, single(t, namespace, dir, replicas, release[0], release[1], "--finish", finish, "--steps", "50,100")...)
+		t.Log(res.report.table())
+		require.Equal(t, 0, res.exit)
+		require.Equal(t, "promoted", res.report.Outcome)
+		require.Equal(t, "single", res.report.Mode)
+		require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
+		require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"), "no copy is left")
+		require.Contains(t, l.image(t, namespace, "lobby"), release[1])
+		after := l.pods(t, namespace)
+		require.Len(t, after, replicas)
+		for name := range before {
+			require.NotContains(t, after, name)
+		}
+		if finish == "handover" {
+			for name := range after {
+				require.Contains(t, name, "lobby-canary-", "the pods that were judged serve on")
+			}
+		}
+	}
+	again := l.run(t, single(t, namespace, dir, replicas, "1.1.0", "1.2.0", "--finish", finish)...)
+	require.Equal(t, 0, again.exit)
+	require.Equal(t, "nothing-to-do", again.report.Outcome)
+
+	back := l.command(t, "rollback", "--namespace", namespace, "--service", "lobby", "--drain", "2s")
+	require.Equal(t, 0, back.exit, back.stderr)
+	require.Contains(t, l.image(t, namespace, "lobby"), "1.1.0")
+	require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
+	require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"))
+	users.requireNoneLost(t)
+	l.requireTidy(t, namespace)
+	require.Equal(t, 0, l.command(t, "rollback", "--namespace", namespace).exit, "there is nothing left to do")
+}
+
+// command runs another command of the program with the lab's kubeconfig.
+func (l *lab) command(t *testing.T, args ...string) result {
+	t.Helper()
+	cmd := command(t.Context(), "bin/l4-canary", append([]string{args[0], "--kubeconfig", l.kubeconfig}, args[1:]...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		_, exited := errors.AsType[*exec.ExitError](err)
+		require.True(t, exited, err)
+	}
+	res := result{exit: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: time.Since(began)}
+	t.Logf("%v: exit %d after %s\n%s%s", args, res.exit, res.took.Round(time.Millisecond), res.stdout, res.stderr)
+	return res
+}
+
+// requireTidy: no Lease and nothing parked is left.
+func (l *lab) requireTidy(t *testing.T, namespace string) {
+	t.Helper()
+	leases, err := l.CoordinationV1().Leases(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Empty(t, leases.Items)
+	list, err := l.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	for _, pod := range list.Items {
+		if pod.DeletionTimestamp == nil {
+			require.NotContains(t, slices.Collect(maps.Keys(pod.Annotations)), "l4-canary.io/parked", pod.Name)
+		}
+	}
+}
+
+// begun is a release of three pods under way, in its stage of 50 %.
+func begun(t *testing.T, l *lab, namespace string) (*running, *clients) {
+	t.Helper()
+	l.namespace(t, namespace)
+	first := l.run(t, single(t, namespace, "single", 3, "0.9.0", "1.0.0")...)
+	require.Equal(t, "promoted", first.report.Outcome)
+	users := l.use(t, namespace, 5)
+	r := l.start(t, single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50,100")...)
+	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 2 }, time.Minute, 50*time.Millisecond)
+	return r, users
+}
+
+// killed: the process is gone without a word. What it left is safe; the same
+// release goes on; the way back is open.
+func killed(t *testing.T, l *lab) {
+	t.Helper()
+	r, users := begun(t, l, "killed")
+	require.NoError(t, r.cmd.Process.Kill())
+	require.Error(t, r.cmd.Wait())
+	status := l.command(t, "status", "--namespace", "killed")
+	require.Contains(t, status.stdout, "stages, passed 0 %")
+
+	res := l.run(t, single(t, "killed", "single", 3, "1.0.0", "1.1.0", "--steps", "50,100", "--until", "50")...)
+	require.Equal(t, 0, res.exit)
+	require.Equal(t, "held", res.report.Outcome)
+	res = l.run(t, single(t, "killed", "single", 3, "1.0.0", "1.1.0", "--steps", "50,100")...)
+	require.Equal(t, 0, res.exit)
+	require.Equal(t, "promoted", res.report.Outcome)
+	require.Len(t, res.report.Stages, 1, "what had passed is not done again")
+	require.Contains(t, l.image(t, "killed", "lobby"), "1.1.0")
+	users.requireNoneLost(t)
+}
+
+// takenOver: a rollback from elsewhere wins over a live run, which says so.
+func takenOver(t *testing.T, l *lab) {
+	t.Helper()
+	r, users := begun(t, l, "taken")
+	back := l.command(t, "rollback", "--namespace", "taken", "--drain", "2s")
+	require.Equal(t, 0, back.exit, back.stderr)
+	res := r.wait(t)
+	require.Equal(t, 1, res.exit)
+	require.Equal(t, "stopped", res.report.Outcome)
+	require.Equal(t, "TAKEN_OVER", res.report.Reason)
+	require.Equal(t, 3, l.replicas(t, "taken", "lobby"))
+	require.Equal(t, -1, l.replicas(t, "taken", "lobby-canary"))
+	users.requireNoneLost(t)
+	l.requireTidy(t, "taken")
+}
+
+// suspended: a holder that sleeps through its Lease wakes up and writes nothing.
+func suspended(t *testing.T, l *lab) {
+	t.Helper()
+	r, users := begun(t, l, "suspended")
+	require.NoError(t, r.cmd.Process.Signal(syscall.SIGSTOP))
+	back := l.command(t, "rollback", "--namespace", "suspended", "--drain", "2s")
+	require.NoError(t, r.cmd.Process.Signal(syscall.SIGCONT))
+	require.Equal(t, 0, back.exit, back.stderr)
+	woke := time.Now()
+	res := r.wait(t)
+	require.Equal(t, 1, res.exit)
+	require.Equal(t, "TAKEN_OVER", res.report.Reason)
+	require.Equal(t, 3, l.replicas(t, "suspended", "lobby"))
+	require.Equal(t, -1, l.replicas(t, "suspended", "lobby-canary"))
+	_, writes := l.audited(t, "l4-canary/", woke)
+	writes = slices.DeleteFunc(writes, func(w string) bool { return strings.Contains(w, "/leases") })
+	require.Empty(t, writes, "written after it woke")
+	users.requireNoneLost(t)
+}
