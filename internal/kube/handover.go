@@ -31,7 +31,7 @@ func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("reading deployment %q: %w", c.Stable, err)
 	}
-	if err == nil && live.Annotations[heirAnnotation] == heir.Annotations[heirAnnotation] {
+	if err == nil && release(live) == release(heir) {
 		c.wrote(c.Stable, version{uid: live.UID, generation: live.Generation})
 		return c.delete(ctx, c.Canary, metav1.DeletePropagationOrphan)
 	}
@@ -51,9 +51,9 @@ func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 	return nil
 }
 
-// heirAnnotation tells that a Deployment was made by a handover, and of which
-// release.
-const heirAnnotation = "l4-canary.io/handed-over"
+// release is what a Deployment's template was stamped with. Only a handover gives
+// it to stable's.
+func release(d *appsv1.Deployment) string { return d.Spec.Template.Labels[manifest.ReleaseLabel] }
 
 // heir is stable as it was, with the canary's template.
 func (c *Cluster) heir(replicas int) (*appsv1.Deployment, error) {
@@ -66,7 +66,6 @@ func (c *Cluster) heir(replicas int) (*appsv1.Deployment, error) {
 	count := int32(replicas) //nolint:gosec // of a Deployment, where it is an int32 as well
 	heir.ResourceVersion, heir.UID = "", ""
 	heir.Spec.Template, heir.Spec.Replicas = canary.Spec.Template, &count
-	metav1.SetMetaDataAnnotation(&heir.ObjectMeta, heirAnnotation, canary.Spec.Template.Labels[manifest.ReleaseLabel])
 	return &heir, nil
 }
 

@@ -115,9 +115,14 @@ func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
 	require.Contains(t, l.image(t, namespace, "lobby"), "1.1.0")
 	require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
 	require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"))
-	users.requireNoneLost(t)
 	l.requireTidy(t, namespace)
 	require.Equal(t, 0, l.command(t, "rollback", "--namespace", namespace).exit, "there is nothing left to do")
+
+	// What was rolled back can be promoted after all.
+	res := l.run(t, single(t, namespace, dir, replicas, "1.1.0", "1.2.0", "--finish", finish, "--steps", "100")...)
+	require.Equal(t, "promoted", res.report.Outcome)
+	require.Contains(t, l.image(t, namespace, "lobby"), "1.2.0")
+	users.requireNoneLost(t)
 }
 
 // command runs another command of the program with the lab's kubeconfig.

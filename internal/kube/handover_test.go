@@ -1,0 +1,73 @@
+package kube
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/org/l4-canary/internal/manifest"
+)
+
+// TestHandover has one row for every state in which a handover can be begun or
+// gone on with. All of them end with stable alone, made from what the rollout
+// remembers, and no Deployment takes its ReplicaSets along when it goes.
+func TestHandover(t *testing.T) {
+	t.Parallel()
+	stamped := func(d *appsv1.Deployment) *appsv1.Deployment {
+		d.Spec.Template.Labels[manifest.ReleaseLabel] = "abc"
+		return d
+	}
+	rows := []struct {
+		name string
+		live []runtime.Object
+		made bool
+		gone []string
+	}{
+		{"from the beginning", []runtime.Object{deployment("old", 0), stamped(deployment("new", 3))}, true, []string{"old", "new"}},
+		{"stable is gone already", []runtime.Object{stamped(deployment("new", 3))}, true, []string{"old", "new"}},
+		{"both are gone", nil, true, []string{"old", "new"}},
+		{"it is done already", []runtime.Object{stamped(deployment("old", 3))}, false, []string{"new"}},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := begin(t, row.live...)
+				w.now(t)
+				original := deployment("old", 4)
+				original.Labels = map[string]string{"team": "game"}
+				w.cluster.Original = asManifest(t, original, "apps/v1", "Deployment")
+				w.cluster.CanaryManifest = asManifest(t, stamped(deployment("new", 0)), "apps/v1", "Deployment")
+				w.typed.ClearActions()
+				require.NoError(t, w.cluster.Handover(t.Context(), 3))
+
+				var gone []string
+				made := false
+				for _, action := range w.typed.Actions() {
+					switch a := action.(type) {
+					case clienttesting.DeleteActionImpl:
+						gone = append(gone, a.Name)
+						require.Equal(t, metav1.DeletePropagationOrphan, *a.DeleteOptions.PropagationPolicy)
+					case clienttesting.CreateActionImpl:
+						made = true
+					}
+				}
+				require.Equal(t, row.gone, gone)
+				require.Equal(t, row.made, made)
+				heir, err := w.typed.AppsV1().Deployments(namespace).Get(t.Context(), "old", metav1.GetOptions{})
+				require.NoError(t, err)
+				require.Equal(t, "abc", release(heir))
+				require.Equal(t, 3, replicas(heir))
+				require.Equal(t, map[string]string{"run": "old"}, heir.Spec.Selector.MatchLabels)
+				if row.made {
+					require.Equal(t, map[string]string{"team": "game"}, heir.Labels, "its own metadata")
+				}
+			})
+		})
+	}
+}
