@@ -65,10 +65,10 @@ func (l *lab) pods(t *testing.T, namespace string) map[string]string {
 	return found
 }
 
-// image is what a Deployment's template says.
-func (l *lab) image(t *testing.T, namespace, deployment string) string {
+// image is what the template of the single Deployment says.
+func (l *lab) image(t *testing.T, namespace string) string {
 	t.Helper()
-	d, err := l.AppsV1().Deployments(namespace).Get(t.Context(), deployment, metav1.GetOptions{})
+	d, err := l.AppsV1().Deployments(namespace).Get(t.Context(), "lobby", metav1.GetOptions{})
 	require.NoError(t, err)
 	return d.Spec.Template.Spec.Containers[0].Image
 }
@@ -94,7 +94,7 @@ func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
 		require.Equal(t, "single", res.report.Mode)
 		require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
 		require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"), "no copy is left")
-		require.Contains(t, l.image(t, namespace, "lobby"), release[1])
+		require.Contains(t, l.image(t, namespace), release[1])
 		after := l.pods(t, namespace)
 		require.Len(t, after, replicas)
 		for name := range before {
@@ -112,7 +112,7 @@ func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
 
 	back := l.command(t, "rollback", "--namespace", namespace, "--service", "lobby", "--drain", "2s")
 	require.Equal(t, 0, back.exit, back.stderr)
-	require.Contains(t, l.image(t, namespace, "lobby"), "1.1.0")
+	require.Contains(t, l.image(t, namespace), "1.1.0")
 	require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
 	require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"))
 	l.requireTidy(t, namespace)
@@ -121,7 +121,7 @@ func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
 	// What was rolled back can be promoted after all.
 	res := l.run(t, single(t, namespace, dir, replicas, "1.1.0", "1.2.0", "--finish", finish, "--steps", "100")...)
 	require.Equal(t, "promoted", res.report.Outcome)
-	require.Contains(t, l.image(t, namespace, "lobby"), "1.2.0")
+	require.Contains(t, l.image(t, namespace), "1.2.0")
 	users.requireNoneLost(t)
 }
 
@@ -185,7 +185,7 @@ func killed(t *testing.T, l *lab) {
 	require.Equal(t, 0, res.exit)
 	require.Equal(t, "promoted", res.report.Outcome)
 	require.Len(t, res.report.Stages, 1, "what had passed is not done again")
-	require.Contains(t, l.image(t, "killed", "lobby"), "1.1.0")
+	require.Contains(t, l.image(t, "killed"), "1.1.0")
 	users.requireNoneLost(t)
 }
 

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/manifest"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// What "auto" stands for.
+const (
+	autoPropagation = 60 * time.Second
+	autoDrain       = 30 * time.Second
+)
+
+// rolloutOptions maps the inputs to the engine's.
+func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
+	replicas := o.Replicas.Or(p.capacity())
+	options := rollout.Options{
+		Plan:   planOptions(o, replicas),
+		Pauses: map[rollout.Percent]time.Duration{}, Rate: o.Rate, Seed: uint64(rand.Uint32()),
+		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
+		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
+		StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
+		Mode: rollout.Mode(p.roles.Mode), Until: rollout.Percent(o.Until), Address: o.Address,
+	}
+	for _, step := range o.Steps {
+		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
+	}
+	if o.MaxErrorRate.Set {
+		limit := rollout.Percent(o.MaxErrorRate.Value)
+		options.MaxErrors = &limit
+	}
+	return options
+}
+
+// finish is what the input asks for, if it fits the mode.
+func (p *prepared) finish(input string) (rollout.Finish, error) {
+	allowed := []rollout.Finish{rollout.Keep, rollout.Delete}
+	if p.roles.Mode == manifest.Single {
+		allowed = []rollout.Finish{rollout.Adopt, rollout.Handover}
+	}
+	if input == "auto" {
+		return allowed[0], nil
+	}
+	if !slices.Contains(allowed, rollout.Finish(input)) && p.roles.Mode != manifest.Bootstrap {
+		return "", fmt.Errorf("input %q: %q does not fit a rollout in mode %s: allowed are auto, %s and %s", "finish", input, p.roles.Mode, allowed[0], allowed[1])
+	}
+	return rollout.Finish(input), nil
+}
+
+// chooseRemovals decides how the pods of each side leave.
+func (p *prepared) chooseRemovals(o config.Rollout, service manifest.Object) {
+	choose := func(deployment manifest.Object) (rollout.Removal, string) {
+		label, releases := manifest.ParkLabel(service, deployment)
+		facts := rollout.RemovalFacts{
+			UDP: manifest.HasUDP(service), Local: manifest.IsLocal(service), Replaced: p.replaced,
+			Parkable: label != "", Releases: releases,
+		}
+		how, because := facts.Choose()
+		if o.Removal != "auto" {
+			how, because = facts.Force(o.Removal == "park"), ""
+		}
+		if because != "" {
+			p.note("pods leave by " + string(how) + ": " + because)
+		}
+		return how, label
+	}
+	p.options.Removals.Stable, p.target.StableParkLabel = choose(p.roles.Stable.Current())
+	if p.roles.Mode != manifest.Bootstrap {
+		p.options.Removals.Canary, p.target.CanaryParkLabel = choose(p.roles.Canary.Object())
+	}
+}
+
+// note adds a notice to the record, once.
+func (p *prepared) note(notice string) {
+	if !slices.Contains(p.record.Notices, notice) {
+		p.record.Notices = append(p.record.Notices, notice)
+	}
+}
+
+// capacity is R where the input leaves it open: what stable has, or is to have.
+func (p *prepared) capacity() int {
+	if p.resume != nil {
+		return p.resume.Replicas
+	}
+	if p.roles.Fresh {
+		return manifest.Replicas(*p.roles.Stable.Manifest)
+	}
+	return p.roles.Stable.Live.Replicas
+}
+
+// planOptions are the bounds of a plan for R pods.
+func planOptions(o config.Rollout, replicas int) rollout.PlanOptions {
+	options := rollout.PlanOptions{
+		Replicas: replicas, MaxSurge: o.MaxSurge.Resolve(replicas, true), MaxUnavailable: o.MaxUnavailable.Resolve(replicas, false),
+		MaxWeightError: rollout.Percent(o.MaxWeightError),
+	}
+	for _, step := range o.Steps {
+		options.Steps = append(options.Steps, rollout.Percent(step.Weight))
+	}
+	return options
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/manifest"
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// portsOf pairs every port of the Service with a probe.
+func portsOf(service manifest.Object, word string) ([]probe.Port, error) {
+	var ports []probe.Port
+	for _, port := range manifest.ServicePorts(service) {
+		p := probe.Port{Name: port.Name, Number: uint16(port.Number), Protocol: probe.Protocol(port.Protocol)}
+		p.Exchange = probe.Auto(p.Name, port.AppProtocol, p.Protocol, p.Number)
+		if word != "auto" && (word == "udp") == (p.Protocol == probe.UDP) {
+			var err error
+			if p.Exchange, err = probe.Preset(word); err != nil {
+				return nil, err
+			}
+		}
+		ports = append(ports, p)
+	}
+	return ports, nil
+}
+
+// prober makes samplers that share one sweep of source ports.
+type prober struct{ options probe.Options }
+
+func (p *prepared) newProber(o config.Rollout) error {
+	stable, canary := pattern(o.StablePattern), pattern(o.CanaryPattern)
+	if p.roles.Mode == manifest.Bootstrap {
+		// There is one version: whatever either pattern knows is it.
+		stable, canary = strings.Join(slices.DeleteFunc([]string{stable, canary}, func(s string) bool { return s == "" }), "|"), ""
+	}
+	classifier, err := probe.NewClassifier(stable, canary)
+	if err != nil {
+		return usage(err)
+	}
+	p.prober = &prober{probe.Options{
+		Ports: p.options.Ports, Classifier: classifier, Rate: o.Rate, Cursor: probe.NewCursor(p.options.Seed),
+	}}
+	return nil
+}
+
+// Sampler implements rollout.Prober.
+func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
+	options := p.options
+	options.Seed = seed
+	for _, address := range addresses {
+		literal, err := probe.Resolve(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		options.Addresses = append(options.Addresses, literal...)
+	}
+	sampler, err := probe.NewSampler(options)
+	if err != nil {
+		return nil, fmt.Errorf("sampling %s: %w", strings.Join(addresses, ", "), err)
+	}
+	return sampler, nil
+}

@@ -1,0 +1,155 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// Acquisition is how a Lease is acquired.
+type Acquisition struct {
+	Seize bool                  // take it from whoever holds it: a rollback always wins
+	Alive func(pid Holder) bool // whether that process of this host still runs
+}
+
+// Acquire takes the Lease of a Service. The context it returns ends when the Lease
+// is lost, with the reason as its cause. Errors are *LockedError, *SupersededError
+// and the API server's.
+//
+// The clocks of other machines are never trusted: a Lease has expired when it did
+// not change for a minute while we looked.
+func (c *Client) Acquire(ctx context.Context, namespace, service string, me Holder, how Acquisition) (*Lease, context.Context, error) {
+	for {
+		record, err := c.ReadLease(ctx, namespace, service)
+		if err != nil {
+			return nil, nil, err
+		}
+		if record != nil && !how.Seize && me.supersededBy(record.Holder) {
+			return nil, nil, &SupersededError{record.Holder}
+		}
+		if free := record == nil || !record.Held || me.succeeds(record.Holder) || how.dead(me, record.Holder); !free {
+			if record, err = c.expire(ctx, namespace, record, me, how); err != nil {
+				return nil, nil, err
+			}
+			if record == nil {
+				continue // it changed: look again
+			}
+		}
+		lease, held, err := c.claim(ctx, namespace, service, me, record)
+		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+			continue
+		}
+		return lease, held, err
+	}
+}
+
+// dead reports whether the holder was a process of this host that is no more.
+func (a Acquisition) dead(me, other Holder) bool {
+	return me.neighbour(other) && a.Alive != nil && !a.Alive(other)
+}
+
+// expire waits until the Lease has not changed for as long as it lives, and returns
+// it. It returns nil if the Lease changed hands meanwhile, and a *LockedError if it
+// was renewed and may not be seized.
+func (c *Client) expire(ctx context.Context, namespace string, record *LeaseRecord, me Holder, how Acquisition) (*LeaseRecord, error) {
+	api := c.Typed.CoordinationV1().Leases(namespace)
+	if how.Seize && record.Seized != me.String() {
+		marked := record.object.DeepCopy()
+		metav1.SetMetaDataAnnotation(&marked.ObjectMeta, seizedAnnotation, me.String())
+		object, err := api.Update(ctx, marked, metav1.UpdateOptions{FieldManager: FieldManager})
+		if apierrors.IsConflict(err) {
+			return nil, nil //nolint:nilnil // it changed: look again
+		}
+		if err != nil {
+			return nil, fmt.Errorf("taking lease %q over: %w", marked.Name, err)
+		}
+		record = recordOf(object)
+	}
+	limited, cancel := context.WithTimeout(ctx, expiresIn)
+	defer cancel()
+	changed, err := c.awaitLease(limited, namespace, record.object)
+	switch {
+	case limited.Err() != nil && ctx.Err() == nil:
+		return record, nil
+	case err != nil:
+		return nil, err
+	case !changed.Held || changed.Holder.Token != record.Holder.Token || how.Seize:
+		return nil, nil //nolint:nilnil // it changed: look again
+	}
+	return nil, &LockedError{changed.Holder}
+}
+
+// awaitLease waits until the Lease is not what it was.
+func (c *Client) awaitLease(ctx context.Context, namespace string, was *coordinationv1.Lease) (*LeaseRecord, error) {
+	for {
+		events, err := c.Typed.CoordinationV1().Leases(namespace).Watch(ctx, metav1.ListOptions{
+			FieldSelector: "metadata.name=" + was.Name, ResourceVersion: was.ResourceVersion,
+		})
+		if err != nil && !apierrors.IsResourceExpired(err) {
+			return nil, fmt.Errorf("watching lease %q: %w", was.Name, err)
+		}
+		if err == nil {
+			var next *LeaseRecord
+			next, err = nextLease(ctx, events)
+			events.Stop()
+			if next != nil || err != nil {
+				return next, err
+			}
+		}
+		object, err := c.Typed.CoordinationV1().Leases(namespace).Get(ctx, was.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return &LeaseRecord{}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading lease %q: %w", was.Name, err)
+		}
+		if object.ResourceVersion != was.ResourceVersion {
+			return recordOf(object), nil
+		}
+	}
+}
+
+// nextLease is the next state that a watch tells of, nil if it was cut.
+func nextLease(ctx context.Context, events watch.Interface) (*LeaseRecord, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case event, open := <-events.ResultChan():
+			if !open || event.Type == watch.Error {
+				return nil, nil //nolint:nilnil // the watch was cut
+			}
+			if event.Type == watch.Deleted {
+				return &LeaseRecord{}, nil
+			}
+			if object, ok := event.Object.(*coordinationv1.Lease); ok && event.Type != watch.Bookmark {
+				return recordOf(object), nil
+			}
+		}
+	}
+}
+
+// claim writes our name into a Lease that is free.
+func (c *Client) claim(ctx context.Context, namespace, service string, me Holder, record *LeaseRecord) (*Lease, context.Context, error) {
+	lease := &Lease{client: c, namespace: namespace, me: me}
+	object := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: LeaseName(service), Namespace: namespace}}
+	if record != nil {
+		object, lease.found = record.object.DeepCopy(), record.State
+	}
+	delete(object.Annotations, seizedAnnotation)
+	if err := lease.write(ctx, object); err != nil {
+		return nil, nil, fmt.Errorf("acquiring lease %q: %w", object.Name, err)
+	}
+	held, lost := context.WithCancelCause(ctx)
+	lease.lost = lost
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	lease.stop = stop
+	lease.done.Go(func() { lease.keep(renewing) })
+	lease.done.Go(func() { lease.guard(renewing) })
+	c.held.Store(lease)
+	return lease, held, nil
+}
