@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/kube"
@@ -146,7 +147,7 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 		return err
 	}
 	p.record.Release = release
-	p.roles.Stamp(release)
+	p.roles.Stamp(release, fmt.Sprintf("%08x", rand.Uint32()))
 	if problems := manifest.Check(service, p.roles, o.Address); len(problems) > 0 && p.resume == nil {
 		return usage(problems)
 	}

@@ -24,13 +24,15 @@ func copyOf(o Object) Object {
 	return result
 }
 
-// Stamp marks the copy of single mode with its release. In other modes it does
-// nothing.
-func (r *Roles) Stamp(release string) {
+// Stamp marks the copy of single mode with its release and with the attempt at it.
+// In other modes it does nothing. A release that was handed over, rolled back and
+// handed over again would else leave two ReplicaSets of one template behind, and
+// the Deployment controller would move all pods to the older.
+func (r *Roles) Stamp(release, attempt string) {
 	if r.Mode != Single {
 		return
 	}
-	value := release[:min(len(release), 16)]
+	value := release[:min(len(release), 16)] + "-" + attempt
 	stamped := r.Canary.Manifest.copied()
 	own := map[string]any{ReleaseLabel: value}
 	set(stamped.Object, map[string]any{"matchLabels": own}, "spec", "selector")

@@ -127,6 +127,7 @@ type report struct {
 	Stages                   []stage
 	Troubles                 []struct{ Pod, Reason, Message string }
 	Rollback                 *struct{ Stable, Canary int }
+	FinishedAt               time.Time
 }
 
 type stage struct {

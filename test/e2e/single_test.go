@@ -104,6 +104,8 @@ func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
 			for name := range after {
 				require.Contains(t, name, "lobby-canary-", "the pods that were judged serve on")
 			}
+			l.wait(t, namespace, "lobby")
+			l.requireOlder(t, namespace, res.report.FinishedAt.Add(-2*time.Second))
 		}
 	}
 	again := l.run(t, single(t, namespace, dir, replicas, "1.1.0", "1.2.0", "--finish", finish)...)
@@ -122,7 +124,21 @@ func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
 	res := l.run(t, single(t, namespace, dir, replicas, "1.1.0", "1.2.0", "--finish", finish, "--steps", "100")...)
 	require.Equal(t, "promoted", res.report.Outcome)
 	require.Contains(t, l.image(t, namespace), "1.2.0")
+	l.wait(t, namespace, "lobby")
+	if finish == "handover" {
+		l.requireOlder(t, namespace, res.report.FinishedAt.Add(-2*time.Second))
+	}
 	users.requireNoneLost(t)
+}
+
+// requireOlder: every pod was there at that time, so what was judged serves on.
+func (l *lab) requireOlder(t *testing.T, namespace string, than time.Time) {
+	t.Helper()
+	list, err := l.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	for _, pod := range list.Items {
+		require.WithinRange(t, pod.CreationTimestamp.Time, time.Time{}, than, pod.Name)
+	}
 }
 
 // command runs another command of the program with the lab's kubeconfig.
