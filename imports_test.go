@@ -19,16 +19,19 @@ var allowed = map[string]struct {
 	kubernetes bool
 }{
 	"cmd/action": {ours: []string{
-		"internal/ci", "internal/config", "internal/kube", "internal/manifest", "internal/probe", "internal/report", "internal/rollout",
+		"internal/ci", "internal/config", "internal/kube", "internal/manifest", "internal/preflight", "internal/probe", "internal/report", "internal/rollout",
 	}},
-	"internal/ci":       {},
-	"internal/config":   {},
-	"internal/kube":     {ours: []string{"internal/manifest", "internal/probe", "internal/rollout"}, kubernetes: true},
-	"internal/manifest": {kubernetes: true},
-	"internal/probe":    {},
-	"internal/report":   {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
-	"internal/rollout":  {ours: []string{"internal/probe", "internal/stats"}},
-	"internal/stats":    {},
+	"internal/ci":     {},
+	"internal/config": {},
+	"internal/kube": {ours: []string{
+		"internal/manifest", "internal/preflight", "internal/probe", "internal/rollout",
+	}, kubernetes: true},
+	"internal/manifest":  {kubernetes: true},
+	"internal/preflight": {ours: []string{"internal/manifest"}, kubernetes: true},
+	"internal/probe":     {},
+	"internal/report":    {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
+	"internal/rollout":   {ours: []string{"internal/probe", "internal/stats"}},
+	"internal/stats":     {},
 }
 
 // TestImports holds every package against the table.
@@ -51,7 +54,7 @@ func TestImports(t *testing.T) {
 				require.Contains(t, rule.ours, ours, "%s must not import %s", name, ours)
 			}
 			if strings.HasPrefix(imported, "k8s.io/") {
-				require.True(t, rule.kubernetes, "%s must not import %s: only kube and manifest know Kubernetes types", name, imported)
+				require.True(t, rule.kubernetes, "%s must not import %s: only kube, manifest and preflight know Kubernetes types", name, imported)
 			}
 			if name == "internal/stats" {
 				require.NotContains(t, strings.Split(imported, "/")[0], ".", "stats is pure: %s is not in the standard library", imported)

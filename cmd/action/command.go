@@ -21,6 +21,7 @@ type Command struct {
 	Getenv         func(string) string
 	Environ        []string
 	Dir            string // relative paths start here
+	Contained      bool   // in a container, where 127.0.0.1 is nobody else
 }
 
 // Run carries out one command line. Without a command it is the action's: what

@@ -52,6 +52,9 @@ func exitOf(err error) ExitCode {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return ExitUsage
 	}
+	if _, ok := errors.AsType[forbiddenError](err); ok {
+		return ExitUnreachable
+	}
 	if kube.Unreachable(err) || kube.Forbidden(err) {
 		return ExitUnreachable
 	}

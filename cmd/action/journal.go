@@ -133,12 +133,16 @@ func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
 	record.Outcome, record.Message = rollout.Refused, err.Error()
 	_, locked := errors.AsType[*kube.LockedError](err)
 	_, superseded := errors.AsType[*kube.SupersededError](err)
+	_, unfit := errors.AsType[refusal](err)
+	_, forbidden := errors.AsType[forbiddenError](err)
 	switch code := exitOf(err); {
+	case unfit:
+		record.Reason = rollout.ReasonPreflight
 	case locked:
 		record.Reason = rollout.ReasonLocked
 	case superseded:
 		record.Reason = rollout.ReasonSuperseded
-	case kube.Forbidden(err):
+	case forbidden || kube.Forbidden(err):
 		record.Reason = rollout.ReasonForbidden
 	case code == ExitUnreachable:
 		record.Reason = rollout.ReasonUnreachable

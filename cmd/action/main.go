@@ -20,9 +20,14 @@ func main() {
 	}
 	command := Command{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Environ: os.Environ(), Dir: dir,
+		Getenv: os.Getenv, Environ: os.Environ(), Dir: dir, Contained: exists("/.dockerenv") || exists("/run/.containerenv"),
 	}
 	code := command.Run(ctx, os.Args[1:])
 	stop()
 	os.Exit(int(code))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -17,16 +17,15 @@ const (
 	autoDrain       = 30 * time.Second
 )
 
-// rolloutOptions maps the inputs to the engine's.
-func (p *prepared) rolloutOptions(o config.Rollout) rollout.Options {
-	replicas := o.Replicas.Or(p.capacity())
+// engineOptions maps the inputs to the engine's, for R pods.
+func engineOptions(o config.Rollout, replicas int) rollout.Options {
 	options := rollout.Options{
 		Plan:   planOptions(o, replicas),
 		Pauses: map[rollout.Percent]time.Duration{}, Rate: o.Rate, Seed: uint64(rand.Uint32()),
 		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
 		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
 		StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
-		Mode: rollout.Mode(p.roles.Mode), Until: rollout.Percent(o.Until), Address: o.Address,
+		Until: rollout.Percent(o.Until), Address: o.Address,
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
@@ -54,11 +53,11 @@ func (p *prepared) finish(input string) (rollout.Finish, error) {
 }
 
 // chooseRemovals decides how the pods of each side leave.
-func (p *prepared) chooseRemovals(o config.Rollout, service manifest.Object) {
+func (p *prepared) chooseRemovals(o config.Rollout) {
 	choose := func(deployment manifest.Object) (rollout.Removal, string) {
-		label, releases := manifest.ParkLabel(service, deployment)
+		label, releases := manifest.ParkLabel(p.service, deployment)
 		facts := rollout.RemovalFacts{
-			UDP: manifest.HasUDP(service), Local: manifest.IsLocal(service), Replaced: p.replaced,
+			UDP: manifest.HasUDP(p.service), Local: manifest.IsLocal(p.service), Replaced: p.live.ProxyReplaced,
 			Parkable: label != "", Releases: releases,
 		}
 		how, because := facts.Choose()

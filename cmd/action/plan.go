@@ -25,16 +25,19 @@ func (c *Command) plan(ctx context.Context, values config.Values, warnings []str
 		log.WarnContext(ctx, "inputs", "warning", warning)
 	}
 	var plan rollout.Plan
+	var forecast rollout.Forecast
 	if options.Offline() {
-		plan = rollout.NewPlan(planOptions(options.Rollout, options.Replicas.Value))
-	} else if plan, err = c.planOnCluster(ctx, options.Rollout, log); err != nil {
+		bounds := engineOptions(options.Rollout, options.Replicas.Value)
+		plan = rollout.NewPlan(bounds.Plan)
+		forecast = bounds.Forecast(plan, 0)
+	} else if plan, forecast, err = c.planOnCluster(ctx, options.Rollout, log); err != nil {
 		return exitOf(err), err
 	}
 	write := report.PlanTable
 	if options.Output == "json" {
 		write = report.PlanJSON
 	}
-	if err := write(c.Stdout, plan); err != nil {
+	if err := write(c.Stdout, plan, forecast); err != nil {
 		return ExitUsage, err
 	}
 	if len(plan.Problems) > 0 {
@@ -43,20 +46,29 @@ func (c *Command) plan(ctx context.Context, values config.Values, warnings []str
 	return ExitOK, nil
 }
 
-// planOnCluster plans with the live capacity and has the API server check what
-// would be applied, without keeping it.
-func (c *Command) planOnCluster(ctx context.Context, o config.Rollout, log *slog.Logger) (rollout.Plan, error) {
+// planOnCluster plans with the live capacity, after everything that a run would
+// check before its first write.
+func (c *Command) planOnCluster(ctx context.Context, o config.Rollout, log *slog.Logger) (rollout.Plan, rollout.Forecast, error) {
 	p, err := c.prepare(ctx, o, log.Info)
+	if err == nil && p.other != nil {
+		err = usage(errors.New("an unfinished rollout of another release is there: a run would roll it back before it plans this one"))
+	}
+	if err == nil {
+		err = c.explain(ctx, p, p.preflight(ctx, o))
+	}
 	for _, notice := range p.record.Notices {
-		log.InfoContext(ctx, "manifests", "notice", notice)
+		log.InfoContext(ctx, "preflight", "notice", notice)
 	}
-	if err != nil {
-		return rollout.Plan{}, err
+	refused, unfit := errors.AsType[refusal](err)
+	if err != nil && !unfit {
+		return rollout.Plan{}, rollout.Forecast{}, err
 	}
-	plan := rollout.NewPlan(p.options.Plan)
-	for _, problem := range p.client.DryRun(ctx, p.target) {
-		plan.Problems = append(plan.Problems, problem.Error())
+	if unfit {
+		p.plan.Problems = nil
+		for _, finding := range refused.Findings {
+			p.plan.Problems = append(p.plan.Problems, finding.String())
+		}
 	}
 	c.tell("service %s/%s: %s is stable, %s the canary", p.record.Namespace, p.record.Service, p.target.Stable, p.target.Canary)
-	return plan, nil
+	return p.plan, p.forecast, nil
 }

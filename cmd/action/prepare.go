@@ -9,13 +9,16 @@ import (
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/kube"
 	"github.com/org/l4-canary/internal/manifest"
+	"github.com/org/l4-canary/internal/preflight"
 	"github.com/org/l4-canary/internal/rollout"
 )
 
 // prepared is a rollout whose inputs, manifests and cluster have been looked at.
 // Nothing has been written.
 type prepared struct {
-	client  *kube.Client
+	connection
+	live    *kube.Live
+	service manifest.Object
 	target  kube.Target
 	roles   manifest.Roles
 	options rollout.Options
@@ -23,9 +26,11 @@ type prepared struct {
 	memory  []byte          // of the Service's rollout as it was read; nil if there is none
 	resume  *rollout.Memory // an unfinished rollout of this very release
 	other   *rollout.Memory // an unfinished rollout of another one
-	// replaced: something else than kube-proxy does its work
-	replaced bool
-	record   *rollout.Record
+	record  *rollout.Record
+
+	findings preflight.Findings // from preflight on
+	plan     rollout.Plan
+	forecast rollout.Forecast
 }
 
 // prepare reads everything a rollout needs. Notices go into the record, which is
@@ -39,22 +44,23 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	for _, notice := range notices {
 		p.record.Notices = append(p.record.Notices, notice.String())
 	}
-	var usual string
-	if p.client, usual, err = c.connect(o.Place, say); err != nil {
-		return p, err
-	}
-	if set, p.record.Namespace, err = set.InNamespace(o.Namespace, usual); err != nil {
-		return p, usage(err)
-	}
-	selection, live, err := p.look(ctx, set, o.Service)
+	found, err := c.connect(o.Place, say)
 	if err != nil {
 		return p, err
 	}
-	if err = p.recall(ctx, selection, live.Roles()); err != nil || p.other != nil {
-		return p, err
+	p.connection = found
+	if set, p.record.Namespace, err = set.InNamespace(o.Namespace, found.Namespace); err != nil {
+		return p, usage(err)
+	}
+	selection, err := p.look(ctx, set, o.Service)
+	if err != nil {
+		return p, c.explain(ctx, p, err)
+	}
+	if err = p.recall(ctx, selection); err != nil || p.other != nil {
+		return p, c.explain(ctx, p, err)
 	}
 	if p.resume == nil {
-		if p.roles, err = manifest.AssignRoles(selection, live.Roles(), o.Stable, o.Canary); err != nil {
+		if p.roles, err = manifest.AssignRoles(selection, p.live.Roles(), o.Stable, o.Canary); err != nil {
 			return p, usage(err)
 		}
 	}
@@ -64,22 +70,28 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	return p, p.complete(o, selection)
 }
 
-// connect finds the cluster. usual is the namespace that the kubeconfig names.
-func (c *Command) connect(o config.Place, say func(string, ...any)) (client *kube.Client, usual string, err error) {
-	connection, err := kube.Connect(kube.Login{
+// connection is a cluster that was found.
+type connection struct {
+	*kube.Connection
+	client *kube.Client
+}
+
+// connect finds the cluster.
+func (c *Command) connect(o config.Place, say func(string, ...any)) (connection, error) {
+	found, err := kube.Connect(kube.Login{
 		Kubeconfig: o.Kubeconfig, Context: o.Context, Env: c.Getenv("KUBECONFIG"), Home: c.Getenv("HOME"),
 	})
 	if err != nil {
-		return nil, "", usage(err)
+		return connection{}, usage(err)
 	}
-	say("cluster found", "kubeconfig", connection.Source, "context", connection.Context, "server", connection.Config.Host)
-	client, err = kube.NewClient(connection.Config, "l4-canary/"+version)
-	return client, connection.Namespace, err
+	say("cluster found", "kubeconfig", found.Source, "context", found.Context, "server", found.Config.Host)
+	client, err := kube.NewClient(found.Config, "l4-canary/"+version)
+	return connection{found, client}, err
 }
 
 // recall looks for an unfinished rollout of the Service, and whether the manifests
 // are the same release.
-func (p *prepared) recall(ctx context.Context, selection manifest.Selection, live []manifest.Live) error {
+func (p *prepared) recall(ctx context.Context, selection manifest.Selection) error {
 	lease, err := p.client.ReadLease(ctx, p.record.Namespace, p.record.Service)
 	if err != nil || lease == nil {
 		return err
@@ -92,7 +104,7 @@ func (p *prepared) recall(ctx context.Context, selection manifest.Selection, liv
 	if !memory.Unfinished() {
 		return nil
 	}
-	roles, ok := manifest.RecallRoles(selection, live, manifest.Mode(memory.Mode), memory.Stable, memory.Canary)
+	roles, ok := manifest.RecallRoles(selection, p.live.Roles(), manifest.Mode(memory.Mode), memory.Stable, memory.Canary)
 	if ok {
 		release, err := manifest.Release(p.record.Namespace, p.record.Service, roles)
 		if err != nil {
@@ -108,38 +120,36 @@ func (p *prepared) recall(ctx context.Context, selection manifest.Selection, liv
 }
 
 // look finds the Service, in the manifests or live, and what is behind it.
-func (p *prepared) look(ctx context.Context, set manifest.Set, name string) (manifest.Selection, *kube.Live, error) {
+func (p *prepared) look(ctx context.Context, set manifest.Set, name string) (manifest.Selection, error) {
 	service, err := set.Service(name)
 	if err != nil && (!errors.Is(err, manifest.ErrNoService) || name == "") {
-		return manifest.Selection{}, nil, usage(err)
+		return manifest.Selection{}, usage(err)
 	}
 	inManifests := err == nil
 	if inManifests {
 		name = service.GetName()
 	}
 	p.record.Service = name
-	live, err := p.client.Look(ctx, p.record.Namespace, name)
-	if err != nil {
-		return manifest.Selection{}, nil, err
+	if p.live, err = p.client.Look(ctx, p.record.Namespace, name); err != nil {
+		return manifest.Selection{}, err
 	}
 	if !inManifests {
-		found, ok := live.ServiceObject()
+		found, ok := p.live.ServiceObject()
 		if !ok {
-			return manifest.Selection{}, nil, usage(fmt.Errorf("service %q is neither in the manifests nor in namespace %q", name, p.record.Namespace))
+			return manifest.Selection{}, usage(fmt.Errorf("service %q is neither in the manifests nor in namespace %q", name, p.record.Namespace))
 		}
 		service = found
 	}
-	p.replaced = live.ProxyReplaced
+	p.service = service
 	selection, err := set.Behind(service)
 	if err != nil {
-		return selection, live, usage(err)
+		return selection, usage(err)
 	}
-	return selection, live, nil
+	return selection, nil
 }
 
 // complete checks the roles and fills in options, target and record.
 func (p *prepared) complete(o config.Rollout, selection manifest.Selection) error {
-	service := selection.Service
 	p.record.Notices = append(p.record.Notices, p.roles.Notices...)
 	p.record.Mode = string(p.roles.Mode)
 	release, err := manifest.Release(p.record.Namespace, p.record.Service, p.roles)
@@ -148,25 +158,23 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 	}
 	p.record.Release = release
 	p.roles.Stamp(release, fmt.Sprintf("%08x", rand.Uint32()))
-	if problems := manifest.Check(service, p.roles, o.Address); len(problems) > 0 && p.resume == nil {
-		return usage(problems)
-	}
 	stable, canary := p.roles.Stable, p.roles.Canary
 	p.record.Stable = rollout.Side{Deployment: stable.Name, Images: manifest.Images(stable.Current())}
 	p.record.Canary = rollout.Side{Deployment: canary.Name, Images: manifest.Images(canary.Object())}
 	p.aim(selection)
-	p.options = p.rolloutOptions(o)
+	p.options = engineOptions(o, o.Replicas.Or(p.capacity()))
+	p.options.Mode = rollout.Mode(p.roles.Mode)
 	if p.options.Finish, err = p.finish(o.Finish); err != nil {
 		return usage(err)
 	}
-	p.chooseRemovals(o, service)
+	p.chooseRemovals(o)
 	if p.resume != nil {
 		p.options.Removals, p.options.Finish = p.resume.Removals, p.resume.Finish
 		if err = p.target.Recall(p.resume.Objects); err != nil {
 			return usage(err)
 		}
 	}
-	p.options.Ports, err = portsOf(service, o.Probe)
+	p.options.Ports, err = portsOf(p.service, o.Probe)
 	if err != nil {
 		return usage(err)
 	}

@@ -81,12 +81,13 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 
 // find connects and reads what the Service's Lease remembers, nil if there is none.
 func (c *Command) find(ctx context.Context, place config.Place, record *rollout.Record, say func(string, ...any)) (*kube.Client, *rollout.Memory, error) {
-	client, usual, err := c.connect(place, say)
+	found, err := c.connect(place, say)
 	if err != nil {
 		return nil, nil, err
 	}
+	client := found.client
 	if record.Namespace == "" {
-		record.Namespace = usual
+		record.Namespace = found.Namespace
 	}
 	if record.Service == "" {
 		var services []string

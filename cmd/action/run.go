@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/kube"
+	"github.com/org/l4-canary/internal/preflight"
 	"github.com/org/l4-canary/internal/rollout"
 )
 
@@ -64,22 +64,30 @@ func (c *Command) early(ctx context.Context, p *prepared, options config.Run, j 
 	if p.other != nil {
 		return false, ExitOK, nil
 	}
-	if problems := rollout.NewPlan(p.options.Plan).Problems; len(problems) > 0 && p.options.Mode != rollout.Bootstrap {
-		code, err := j.refused(p.record, usage(errors.New(strings.Join(problems, "\n"))))
-		return true, code, err
-	}
 	unchanged, err := p.unchanged(ctx)
 	if unchanged {
 		return true, j.nothingToDo(ctx, p.record), nil
 	}
 	if err == nil {
-		err = p.client.Readable(ctx, p.record.Namespace)
+		err = c.explain(ctx, p, j.preflight(ctx, p, options.Rollout))
 	}
 	if err != nil {
-		code, refusal := j.refused(p.record, err)
-		return true, code, refusal
+		code, refused := j.refused(p.record, err)
+		return true, code, refused
 	}
 	return false, ExitOK, nil
+}
+
+// preflight says what it finds as it goes.
+func (j *journal) preflight(ctx context.Context, p *prepared, o config.Rollout) error {
+	err := p.preflight(ctx, o)
+	for _, finding := range p.findings.Of(preflight.Notice) {
+		j.log.InfoContext(ctx, "preflight", "notice", finding.String())
+	}
+	for _, finding := range p.findings.Of(preflight.Warning) {
+		j.platform.Annotate(ci.Annotation{Level: ci.Warning, Message: finding.String()})
+	}
+	return err
 }
 
 // prepareAnew looks again after the rollout of another release was rolled back.

@@ -46,8 +46,9 @@ func (s *apiServer) written() []string {
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	dryRun := r.Method == http.MethodPatch && r.URL.Query().Get("dryRun") == "All" &&
 		r.Header.Get("Content-Type") == "application/apply-patch+yaml"
+	review := strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews")
 	s.mu.Lock()
-	if r.Method == http.MethodGet || dryRun {
+	if r.Method == http.MethodGet || dryRun || review {
 		s.reads++
 	} else {
 		s.writes = append(s.writes, r.Method+" "+r.URL.String())
@@ -57,8 +58,12 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.refuse(w, r) {
 		return
 	}
-	if dryRun {
+	switch {
+	case dryRun:
 		s.dryRun(w, r)
+		return
+	case review:
+		s.review(w, r)
 		return
 	}
 	answer, ok := s.answers()[r.URL.Path]
@@ -100,6 +105,19 @@ func (s *apiServer) refuse(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// review says whether the caller may do something: a reader only reads.
+func (s *apiServer) review(w http.ResponseWriter, r *http.Request) {
+	var review struct {
+		Spec struct {
+			ResourceAttributes struct{ Verb string }
+		}
+	}
+	_ = json.NewDecoder(r.Body).Decode(&review)
+	verb := review.Spec.ResourceAttributes.Verb
+	allowed := s.kind != "reader" || verb == "get" || verb == "list" || verb == "watch"
+	_, _ = fmt.Fprintf(w, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":%t}}`, allowed)
+}
+
 // dryRun answers an apply with what was applied, or with what admission says of
 // images of nobody.
 func (s *apiServer) dryRun(w http.ResponseWriter, r *http.Request) {
@@ -137,9 +155,15 @@ func (s *apiServer) answers() map[string]string {
 		"/apis/apps/v1/namespaces/web/replicasets":                emptyList("apps/v1", "ReplicaSetList"),
 		"/apis/discovery.k8s.io/v1/namespaces/web/endpointslices": emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
 		"/api/v1/namespaces/web/services":                         emptyList("v1", "ServiceList"),
+
+		"/apis/autoscaling/v2/namespaces/web/horizontalpodautoscalers": emptyList("autoscaling/v2", "HorizontalPodAutoscalerList"),
+		"/apis/policy/v1/namespaces/web/poddisruptionbudgets":          emptyList("policy/v1", "PodDisruptionBudgetList"),
+		"/apis/networking.k8s.io/v1/namespaces/web/networkpolicies":    emptyList("networking.k8s.io/v1", "NetworkPolicyList"),
+		"/api/v1/namespaces/web/resourcequotas":                        emptyList("v1", "ResourceQuotaList"),
+		"/api/v1/namespaces/web/limitranges":                           emptyList("v1", "LimitRangeList"),
 	}
 	switch s.kind {
-	case "serving", "strict":
+	case "serving", "strict", "reader":
 		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))
 		answers["/api/v1/namespaces/web/services/nginx"] = service()
 	case "swapped":
@@ -166,7 +190,7 @@ func deployment(name string, replicas int) string {
 	return fmt.Sprintf(`{"metadata":{"name":%[1]q,"namespace":"web","uid":"uid-%[1]s","resourceVersion":"4700","generation":3},
 		"spec":{"replicas":%[2]d,"selector":{"matchLabels":{"run":%[1]q}},"template":{"metadata":{"labels":{"run":%[1]q,"app":"nginx"}},
 		"spec":{"containers":[{"name":%[1]q,"image":"registry.example.com/%[1]s:1","ports":[{"containerPort":80,"protocol":"TCP"}]}]}}},
-		"status":{"observedGeneration":3,"replicas":%[2]d,"readyReplicas":%[2]d,"availableReplicas":%[2]d}}`, name, replicas)
+		"status":{"observedGeneration":3,"replicas":%[2]d,"updatedReplicas":%[2]d,"readyReplicas":%[2]d,"availableReplicas":%[2]d}}`, name, replicas)
 }
 
 // service is the seed's, live with an address.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,6 +21,9 @@ func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
 	switch part {
 	case rollout.Surroundings:
 		for _, object := range c.Surroundings {
+			if _, err := c.live(ctx, object); err != nil {
+				return err
+			}
 			if _, err := c.apply(ctx, object, false); err != nil {
 				return err
 			}
@@ -58,22 +60,6 @@ func (c *Cluster) restoreTemplate(ctx context.Context) error {
 	return nil
 }
 
-// DryRun applies every manifest on the server without keeping anything.
-// Failures are named by object.
-func (c *Client) DryRun(ctx context.Context, target Target) []error {
-	var problems []error
-	cluster := &Cluster{Client: c, Target: target}
-	for _, object := range append(slices.Clone(target.Surroundings), target.StableManifest, target.CanaryManifest) {
-		if object == nil {
-			continue
-		}
-		if _, err := cluster.apply(ctx, object, true); err != nil {
-			problems = append(problems, err)
-		}
-	}
-	return problems
-}
-
 // Unchanged reports whether a live Deployment's pods would stay as they are if the
 // manifest were applied: the API server says so without keeping anything.
 func (c *Client) Unchanged(ctx context.Context, namespace string, wanted manifest.Object) (bool, error) {
@@ -99,19 +85,15 @@ func (c *Client) Unchanged(ctx context.Context, namespace string, wanted manifes
 // applyDeployment applies a Deployment with the replicas it has, or none if it
 // is new. Leaving the field out would set the default, 1.
 func (c *Cluster) applyDeployment(ctx context.Context, manifest *unstructured.Unstructured) error {
-	api, err := c.resource(manifest)
+	live, err := c.live(ctx, manifest)
 	if err != nil {
 		return err
 	}
 	count := int64(0)
-	live, err := api.Get(ctx, manifest.GetName(), metav1.GetOptions{})
-	switch {
-	case err == nil:
+	if live != nil {
 		if n, found, _ := unstructured.NestedInt64(live.Object, "spec", "replicas"); found {
 			count = n
 		}
-	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("reading %s: %w", describe(manifest), err)
 	}
 	object := manifest.DeepCopy()
 	if err = unstructured.SetNestedField(object.Object, count, "spec", "replicas"); err != nil {

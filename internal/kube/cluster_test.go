@@ -374,25 +374,3 @@ func TestApplySurroundingsInOrderUntilOneFails(t *testing.T) {
 		require.ErrorContains(t, w.cluster.Apply(t.Context(), "kitchen sink"), `there is no part "kitchen sink"`)
 	})
 }
-
-func TestDryRunKeepsNothingAndNamesEveryFailure(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := begin(t)
-		a := w.applying(t, deployment("old", 2))
-		target := Target{
-			Namespace: namespace, Surroundings: []*unstructured.Unstructured{asManifest(t, service(), "v1", "Service")},
-			CanaryManifest: asManifest(t, deployment("new", 10), "apps/v1", "Deployment"),
-		}
-		require.Empty(t, w.cluster.DryRun(t.Context(), target))
-		a.fail["lobby"], a.fail["new"] = errors.New("port is taken"), errors.New("no digest")
-		problems := w.cluster.DryRun(t.Context(), target)
-		require.Len(t, problems, 2)
-		require.EqualError(t, problems[0], `applying Service "lobby" (v1): port is taken`)
-		require.EqualError(t, problems[1], `applying Deployment "new" (apps/v1): no digest`)
-		require.Len(t, a.sent, 4, "both manifests, twice; stable has none")
-		for _, options := range a.options {
-			require.Equal(t, []string{metav1.DryRunAll}, options.DryRun)
-		}
-	})
-}

@@ -41,8 +41,8 @@ func replicaSet(deployment string) *appsv1.ReplicaSet {
 	}}
 }
 
-// sets are the ReplicaSets of the pair and of another Deployment.
-func sets() []*appsv1.ReplicaSet {
+// bothSets are the ReplicaSets of the pair and of another Deployment.
+func bothSets() []*appsv1.ReplicaSet {
 	return []*appsv1.ReplicaSet{replicaSet("old"), replicaSet("new"), replicaSet("other")}
 }
 

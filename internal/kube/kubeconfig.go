@@ -2,11 +2,16 @@ package kube
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -23,6 +28,8 @@ type Connection struct {
 	Namespace string // the context's, or "default"
 	Context   string // empty in a cluster
 	Source    string // in words: which file, or "the kubeconfig input"
+
+	TokenExpires time.Time // of a bearer token that says so; zero for all other credentials
 }
 
 // Login says where a kubeconfig is looked for.
@@ -62,7 +69,50 @@ func Connect(l Login) (*Connection, error) {
 	if name == "" {
 		name = raw.CurrentContext
 	}
-	return &Connection{Config: config, Namespace: namespace, Context: name, Source: source}, nil
+	if err = usable(config, source); err != nil {
+		return nil, err
+	}
+	return &Connection{Config: config, Namespace: namespace, Context: name, Source: source, TokenExpires: expiry(config.BearerToken)}, nil
+}
+
+// usable says why a kubeconfig that is sound cannot work where the process runs.
+func usable(config *rest.Config, source string) error {
+	plugin := config.ExecProvider
+	if plugin == nil {
+		return nil
+	}
+	if _, err := exec.LookPath(plugin.Command); err != nil {
+		return fmt.Errorf("%s: its exec plugin %q is not on the PATH: install it where this runs, or use a kubeconfig with a token; a container action has none of the runner's programs", source, plugin.Command)
+	}
+	return nil
+}
+
+// Loopback reports whether the server is on the very machine, or container, that the
+// process runs on.
+func (c *Connection) Loopback() bool {
+	server, err := url.Parse(c.Config.Host)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(server.Hostname())
+	return server.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// expiry is when a JSON web token ends, https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4
+// Its signature is the API server's concern.
+func expiry(token string) time.Time {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims struct {
+		Expires int64 `json:"exp"`
+	}
+	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Expires == 0 {
+		return time.Time{}
+	}
+	return time.Unix(claims.Expires, 0)
 }
 
 // longestShown is the most of a value that is taken for a path and shown: longer

@@ -85,18 +85,27 @@ func (c *Cluster) Park(ctx context.Context, side probe.Version, n int) error {
 
 // park takes one pod out of every Service that selects it by the label.
 func (c *Cluster) park(ctx context.Context, pod *corev1.Pod, side probe.Version) error {
+	metadata, err := c.parked(pod, side)
+	if err != nil {
+		return err
+	}
+	return c.patchPod(ctx, "parking", pod, metadata)
+}
+
+// parked is what a pod's metadata becomes when it is parked.
+func (c *Cluster) parked(pod *corev1.Pod, side probe.Version) (map[string]any, error) {
 	label := c.StableParkLabel
 	if side == probe.Canary {
 		label = c.CanaryParkLabel
 	}
 	note, err := json.Marshal(parking{c.name(side), label, pod.Labels[label], pod.Annotations[deletionCost]})
 	if err != nil {
-		return fmt.Errorf("parking pod %q: %w", pod.Name, err)
+		return nil, fmt.Errorf("parking pod %q: %w", pod.Name, err)
 	}
-	return c.patchPod(ctx, "parking", pod, map[string]any{
+	return map[string]any{
 		"labels":      map[string]any{label: nil},
 		"annotations": map[string]any{ParkedAnnotation: string(note), deletionCost: parkedCost},
-	})
+	}, nil
 }
 
 // Unpark implements rollout.Parking.
@@ -147,13 +156,7 @@ func (c *Cluster) Discard(ctx context.Context, side probe.Version) error {
 // patchPod merges metadata into the very pod that was seen, not another of the
 // same name. A pod that is gone needs nothing any more.
 func (c *Cluster) patchPod(ctx context.Context, what string, pod *corev1.Pod, metadata map[string]any) error {
-	metadata["uid"] = pod.UID
-	patch, err := json.Marshal(map[string]any{"metadata": metadata})
-	if err != nil {
-		return fmt.Errorf("%s pod %q: %w", what, pod.Name, err)
-	}
-	options := metav1.PatchOptions{FieldManager: FieldManager}
-	patched, err := c.Typed.CoreV1().Pods(c.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, options)
+	patched, err := c.mergePod(ctx, pod, metadata)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -164,6 +167,17 @@ func (c *Cluster) patchPod(ctx context.Context, what string, pod *corev1.Pod, me
 	defer c.mu.Unlock()
 	c.patched[patched.UID] = patched.ResourceVersion
 	return nil
+}
+
+// mergePod sends such a patch, with what dryRun says.
+func (c *Cluster) mergePod(ctx context.Context, pod *corev1.Pod, metadata map[string]any, dryRun ...string) (*corev1.Pod, error) {
+	metadata["uid"] = pod.UID
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return nil, err
+	}
+	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: dryRun}
+	return c.Typed.CoreV1().Pods(c.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, options)
 }
 
 // seen reports whether the cache holds our own last patch of the pod.

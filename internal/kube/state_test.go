@@ -58,7 +58,7 @@ func TestComputePods(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, row.want, compute(snapshot{stable: row.stable, sets: sets(), pods: row.pods}).Stable)
+			require.Equal(t, row.want, compute(snapshot{stable: row.stable, sets: bothSets(), pods: row.pods}).Stable)
 		})
 	}
 }
@@ -94,7 +94,7 @@ func TestComputeServing(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			state := compute(snapshot{
-				sets:    sets(),
+				sets:    bothSets(),
 				service: row.service, stable: deployment("old", 2), canary: deployment("new", 1), slices: row.slices,
 				pods: []*corev1.Pod{pod("o1", "old"), pod("o2", "old"), pod("n1", "new"), pod("x1", "other")},
 			})
@@ -110,7 +110,7 @@ func TestComputeEndpointsCarryNodes(t *testing.T) {
 	local.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 	yes := new(true)
 	state := compute(snapshot{
-		sets:    sets(),
+		sets:    bothSets(),
 		service: local, stable: deployment("old", 3), canary: deployment("new", 1),
 		pods: []*corev1.Pod{pod("o1", "old"), pod("o2", "old"), pod("o3", "old"), pod("n1", "new")},
 		slices: []*discoveryv1.EndpointSlice{slice("a", discoveryv1.AddressTypeIPv4,
@@ -140,7 +140,7 @@ func TestComputePutsTheWorstTroubleFirst(t *testing.T) {
 			Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}})
 	}
 	state := compute(snapshot{
-		sets:   sets(),
+		sets:   bothSets(),
 		stable: deployment("old", 1), canary: deployment("new", 3),
 		pods: []*corev1.Pod{
 			pod("a", "old", waiting("ImagePullBackOff", "i/o timeout")), pod("c", "new", waiting("CrashLoopBackOff", "")),

@@ -5,7 +5,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Check is everything that can be seen to be wrong with a Service and its two roles
@@ -43,8 +42,8 @@ func (r Role) Current() Object {
 	return r.Object()
 }
 
-// labels are those of the role's pods.
-func (r Role) labels() map[string]string {
+// Labels are those of the role's pods.
+func (r Role) Labels() map[string]string {
 	if r.Serves() {
 		return r.Live.Labels
 	}
@@ -53,12 +52,12 @@ func (r Role) labels() map[string]string {
 
 // behindProblems says if the Service would not find the role's pods.
 func behindProblems(service Object, role Role) Problems {
-	if selects(Selector(service), role.labels()) {
+	if selects(Selector(service), role.Labels()) {
 		return nil
 	}
 	return Problems{{Place: role.Current().Place,
 		Message: fmt.Sprintf("Deployment %q is not behind %s: its pods have labels %s, the selector wants %s",
-			role.Name, service.Title(), labelText(role.labels()), labelText(Selector(service)))}}
+			role.Name, service.Title(), labelText(role.Labels()), labelText(Selector(service)))}}
 }
 
 // selectorProblems are selectors that miss their own pods or can match the other
@@ -72,25 +71,24 @@ func selectorProblems(roles Roles) Problems {
 		switch {
 		case err != nil:
 			problems = append(problems, Problem{Place: object.Place, Message: fmt.Sprintf("Deployment %q: reading its selector: %v", own.Name, err)})
-		case !selector.Matches(labels.Set(own.labels())):
+		case !selector.Matches(labels.Set(own.Labels())):
 			problems = append(problems, Problem{Place: object.Place,
-				Message: fmt.Sprintf("Deployment %q: its selector %s does not match its own pod template's labels %s", own.Name, selector, labelText(own.labels()))})
-		case roles.Mode == Pair && selector.Matches(labels.Set(other.labels())):
+				Message: fmt.Sprintf("Deployment %q: its selector %s does not match its own pod template's labels %s", own.Name, selector, labelText(own.Labels()))})
+		case roles.Mode == Pair && selector.Matches(labels.Set(other.Labels())):
 			problems = append(problems, Problem{Place: object.Place,
 				Message: fmt.Sprintf("Deployment %q: its selector %s also matches the pods of Deployment %q, which have labels %s",
-					own.Name, selector, other.Name, labelText(other.labels())),
+					own.Name, selector, other.Name, labelText(other.Labels())),
 				Hint: "add a label to both selectors and pod templates that differs between the two"})
 		}
 	}
 	return problems
 }
 
-// podSelector is a Deployment's own selector.
+// podSelector is a Deployment's own selector, ready to match.
 func podSelector(o Object) (labels.Selector, error) {
-	content, _ := field(o.Object, "spec", "selector").(map[string]any)
-	var selector metav1.LabelSelector
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, &selector); err != nil {
+	selector, err := PodSelector(o)
+	if err != nil {
 		return nil, err
 	}
-	return metav1.LabelSelectorAsSelector(&selector)
+	return metav1.LabelSelectorAsSelector(selector)
 }

@@ -52,6 +52,17 @@ func IsLocal(service Object) bool {
 	return text(service.Object, "spec", "externalTrafficPolicy") == "Local"
 }
 
+// IsSticky reports whether a Service keeps a client with the pod it reached first.
+func IsSticky(service Object) bool {
+	return text(service.Object, "spec", "sessionAffinity") == "ClientIP"
+}
+
+// PublishesUnready reports whether a Service sends flows to pods that are not ready.
+func PublishesUnready(service Object) bool {
+	publishes, _ := field(service.Object, "spec", "publishNotReadyAddresses").(bool)
+	return publishes
+}
+
 // HasUDP reports whether a port of a Service is UDP.
 func HasUDP(service Object) bool {
 	return slices.ContainsFunc(ServicePorts(service), func(p ServicePort) bool { return p.Protocol == "UDP" })

@@ -17,6 +17,22 @@ type planDocument struct {
 	MaxUnavailable int            `json:"maxUnavailable"`
 	Stages         []plannedStage `json:"stages"`
 	Problems       []string       `json:"problems"`
+	Forecast       planForecast   `json:"forecast"`
+}
+
+// planForecast is what a plan is likely to take.
+type planForecast struct {
+	Baseline estimate   `json:"baseline"`
+	Stages   []estimate `json:"stages"` // as the plan's
+	Total    estimate   `json:"total"`
+}
+
+// estimate holds flows and seconds.
+type estimate struct {
+	Probes     int      `json:"probes"`
+	MaxProbes  int      `json:"maxProbes"`
+	Seconds    *float64 `json:"seconds"`
+	MaxSeconds *float64 `json:"maxSeconds"`
 }
 
 // plannedStage holds pods and percent.

@@ -38,6 +38,10 @@ func newTrouble(t rollout.Trouble) troubleDocument {
 	}
 }
 
+func newEstimate(e rollout.Estimate) estimate {
+	return estimate{Probes: e.Probes, MaxProbes: e.MaxProbes, Seconds: seconds(e.Time), MaxSeconds: seconds(e.MaxTime)}
+}
+
 func newPlannedStage(s rollout.PlannedStage) plannedStage {
 	return plannedStage{
 		Target: percent(s.Target), Stable: s.Stable, Canary: s.Canary,

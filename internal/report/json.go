@@ -23,11 +23,12 @@ func JSON(w io.Writer, record *rollout.Record, version string) error {
 }
 
 // PlanJSON writes a plan, also one with problems.
-func PlanJSON(w io.Writer, plan rollout.Plan) error {
+func PlanJSON(w io.Writer, plan rollout.Plan, forecast rollout.Forecast) error {
 	return encode(w, planDocument{
 		SchemaVersion: schemaVersion, Replicas: plan.Replicas,
 		MaxSurge: plan.MaxSurge, MaxUnavailable: plan.MaxUnavailable,
 		Stages: each(plan.Stages, newPlannedStage), Problems: list(plan.Problems),
+		Forecast: planForecast{newEstimate(forecast.Baseline), each(forecast.Stages, newEstimate), newEstimate(forecast.Total())},
 	})
 }
 

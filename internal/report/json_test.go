@@ -176,10 +176,13 @@ func TestPlanAndSample(t *testing.T) {
 		"plan-none":     {},
 	}
 	compiled := schema(t, "plan")
+	options := rollout.Options{Tolerance: 5, Confidence: 95, Rate: 50, Settle: 5 * time.Second, Drain: 30 * time.Second, Propagation: time.Minute}
 	for name, plan := range plans {
 		var document, table bytes.Buffer
-		require.NoError(t, PlanJSON(&document, plan))
-		require.NoError(t, PlanTable(&table, plan))
+		options.Plan.Replicas, options.Plan.MaxSurge = plan.Replicas, plan.MaxSurge
+		forecast := options.Forecast(plan, 4*time.Second)
+		require.NoError(t, PlanJSON(&document, plan, forecast))
+		require.NoError(t, PlanTable(&table, plan, forecast))
 		requireValid(t, compiled, document.Bytes())
 		golden(t, name+".json", document.Bytes())
 		golden(t, name+".txt", table.Bytes())

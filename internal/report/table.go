@@ -5,26 +5,32 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// PlanTable writes a plan as aligned text: the stages, and for each how near
-// more or fewer pods would come to it.
-func PlanTable(w io.Writer, plan rollout.Plan) error {
+// PlanTable writes a plan as aligned text: the stages with what they are likely to
+// take and take at most, and for each how near more or fewer pods would come to it.
+func PlanTable(w io.Writer, plan rollout.Plan, forecast rollout.Forecast) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "replicas %d, max-surge %d, max-unavailable %d: %d to %d pods at any instant\n\n",
 		plan.Replicas, plan.MaxSurge, plan.MaxUnavailable, max(plan.Replicas-plan.MaxUnavailable, 0), plan.Replicas+plan.MaxSurge)
 	if len(plan.Stages) > 0 {
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-		_, _ = fmt.Fprintln(t, "TARGET\tSTABLE\tCANARY\tPLANNED\tERROR\t")
-		for _, s := range plan.Stages {
-			_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t\n", s.Target, s.Stable, s.Canary, s.Planned, trim(float64(s.Error), 4))
+		_, _ = fmt.Fprintln(t, "TARGET\tSTABLE\tCANARY\tPLANNED\tERROR\tPROBES\tAT MOST\tTIME\tAT MOST\t")
+		for i, s := range plan.Stages {
+			e := forecast.Stages[i]
+			_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%d\t%d\t%s\t%s\t\n", s.Target, s.Stable, s.Canary, s.Planned, trim(float64(s.Error), 4),
+				e.Probes, e.MaxProbes, rounded(e.Time), rounded(e.MaxTime))
 		}
 		if err := t.Flush(); err != nil {
 			return err
 		}
+		total := forecast.Total()
+		fmt.Fprintf(&b, "\nin all, with the baseline: %d probes in %s, at most %d in %s\n",
+			total.Probes, rounded(total.Time), total.MaxProbes, rounded(total.MaxTime))
 		b.WriteString("\nhow near a number of pods comes (pods → error in points)\n")
 		for _, s := range plan.Stages {
 			fmt.Fprintf(&b, "  %s: %s\n", s.Target, frontier(plan, s))
@@ -36,6 +42,9 @@ func PlanTable(w io.Writer, plan rollout.Plan) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// rounded is a duration without fractions of a second.
+func rounded(d time.Duration) string { return d.Round(time.Second).String() }
 
 // frontier goes to twice the pods that the plan allows, twenty at least, so that
 // a reader sees what more of them would give.

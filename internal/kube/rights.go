@@ -1,0 +1,107 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Right is one verb on one resource of the namespace.
+type Right struct{ Verb, Group, Resource, Subresource string }
+
+// String is the right as it stands in messages: "patch deployments/scale (apps)".
+func (r Right) String() string {
+	name := r.Resource
+	if r.Subresource != "" {
+		name += "/" + r.Subresource
+	}
+	if r.Group != "" {
+		name += " (" + r.Group + ")"
+	}
+	return r.Verb + " " + name
+}
+
+// Use says which ways of moving pods a rollout takes, as far as rights depend on it.
+type Use struct {
+	Creates bool // a Deployment that is not there yet
+	Deletes bool // a Deployment: the copy, or the old version
+	Parks   bool // pods are patched
+	Orphans bool // released pods are deleted
+}
+
+// Rights are everything that a rollout of the target will ask for: the README's Role
+// holds them all.
+func (c *Client) Rights(target Target, use Use) []Right {
+	rights := readRights()
+	for _, verb := range []string{"get", "list", "watch", "create", "update", "delete"} {
+		rights = append(rights, Right{verb, "coordination.k8s.io", "leases", ""})
+	}
+	rights = append(rights, Right{"patch", "apps", "deployments", ""}, Right{"patch", "apps", "deployments", "scale"}, Right{"get", "", "pods", "log"})
+	for verb, needed := range map[string]bool{"create": use.Creates, "delete": use.Deletes} {
+		if needed {
+			rights = append(rights, Right{verb, "apps", "deployments", ""})
+		}
+	}
+	for verb, needed := range map[string]bool{"patch": use.Parks, "delete": use.Orphans} {
+		if needed {
+			rights = append(rights, Right{verb, "", "pods", ""})
+		}
+	}
+	for _, object := range target.Surroundings {
+		kind := object.GroupVersionKind()
+		mapping, err := c.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
+		if err != nil || mapping.Scope.Name() == meta.RESTScopeNameRoot {
+			continue // the dry run says what there is to say
+		}
+		for _, verb := range []string{"get", "create", "patch"} {
+			rights = append(rights, Right{verb, mapping.Resource.Group, mapping.Resource.Resource, ""})
+		}
+	}
+	slices.SortFunc(rights, func(a, b Right) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(rights)
+}
+
+// readRights are those of a rollout that only looks.
+func readRights() []Right {
+	var rights []Right
+	for _, r := range []struct {
+		group, resource string
+		verbs           []string
+	}{
+		{"", "services", []string{"get", "list", "watch"}},
+		{"apps", "deployments", []string{"get", "list", "watch"}},
+		{"apps", "replicasets", []string{"list", "watch"}},
+		{"", "pods", []string{"list", "watch"}},
+		{"discovery.k8s.io", "endpointslices", []string{"list", "watch"}},
+	} {
+		for _, verb := range r.verbs {
+			rights = append(rights, Right{verb, r.group, r.resource, ""})
+		}
+	}
+	return rights
+}
+
+// Denied are those of the rights that the credentials lack, as the API server says.
+func (c *Client) Denied(ctx context.Context, namespace string, rights []Right) ([]string, error) {
+	var denied []string
+	for _, right := range rights {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Verb: right.Verb, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource,
+			},
+		}}
+		answer, err := c.Typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("asking whether the credentials may %s: %w", right, err)
+		}
+		if !answer.Status.Allowed {
+			denied = append(denied, right.String())
+		}
+	}
+	return denied, nil
+}

@@ -1,0 +1,195 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/org/l4-canary/internal/preflight"
+	"github.com/org/l4-canary/internal/probe"
+)
+
+// Try has the API server check everything that will be applied, and how a pod would
+// be parked, without keeping anything. The facts get what it refused, what would
+// change in live objects, and which fields would be taken from other managers.
+func (c *Client) Try(ctx context.Context, target Target, facts *preflight.Facts) error {
+	cluster := &Cluster{Client: c, Target: target}
+	for _, object := range target.Surroundings {
+		if err := cluster.try(ctx, object, facts); err != nil {
+			return err
+		}
+	}
+	for _, object := range []*unstructured.Unstructured{target.StableManifest, target.CanaryManifest} {
+		if object == nil {
+			continue
+		}
+		if _, err := cluster.tryApply(ctx, object, facts); err != nil {
+			return err
+		}
+	}
+	if facts.Parks && !facts.Resuming {
+		return cluster.tryPark(ctx, facts)
+	}
+	return nil
+}
+
+// try applies one object beside the Deployments and notes what it would change.
+func (c *Cluster) try(ctx context.Context, object *unstructured.Unstructured, facts *preflight.Facts) error {
+	applied, err := c.tryApply(ctx, object, facts)
+	if applied == nil || err != nil {
+		return err
+	}
+	api, err := c.resource(object)
+	if err != nil {
+		return err
+	}
+	live, err := api.Get(ctx, object.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", describe(object), err)
+	}
+	if fields := differences(live, applied); len(fields) > 0 {
+		facts.Changes = append(facts.Changes, preflight.Change{Kind: object.GetKind(), Name: object.GetName(), Fields: fields})
+	}
+	return nil
+}
+
+// tryApply is nil where the API server refuses.
+func (c *Cluster) tryApply(ctx context.Context, object *unstructured.Unstructured, facts *preflight.Facts) (*unstructured.Unstructured, error) {
+	facts.Taken = append(facts.Taken, c.taken(ctx, object)...)
+	applied, err := c.apply(ctx, object, true)
+	switch {
+	case err == nil:
+		return applied, nil
+	case ctx.Err() != nil, Unreachable(err) && !apierrors.IsInternalError(err):
+		return nil, err
+	case onlySelector(err):
+		return nil, nil //nolint:nilnil // a rule of its own says it better
+	}
+	facts.Trials = append(facts.Trials, preflight.Trial{Message: err.Error(), Excused: c.excused(object, err)})
+	return nil, nil //nolint:nilnil // it is in the facts
+}
+
+// excused reports whether an object is refused only for want of what the same
+// manifests bring, or by a webhook that cannot be asked without consequences.
+func (c *Cluster) excused(object *unstructured.Unstructured, err error) bool {
+	if strings.Contains(err.Error(), "does not support dry run") {
+		return true
+	}
+	for _, other := range c.Surroundings {
+		switch other.GetKind() {
+		case "Namespace":
+			if apierrors.IsNotFound(err) && other.GetName() == c.Namespace {
+				return true
+			}
+		case "CustomResourceDefinition":
+			group, _, _ := unstructured.NestedString(other.Object, "spec", "group")
+			if meta.IsNoMatchError(err) && group == object.GroupVersionKind().Group {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlySelector reports whether an object is refused for the change of its selector
+// alone.
+func onlySelector(err error) bool {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok {
+		return false
+	}
+	details := status.ErrStatus.Details
+	return details != nil && len(details.Causes) > 0 && !slices.ContainsFunc(details.Causes, func(cause metav1.StatusCause) bool {
+		return cause.Field != "spec.selector"
+	})
+}
+
+// taken are the fields that another manager owns and that an apply takes.
+func (c *Cluster) taken(ctx context.Context, object *unstructured.Unstructured) []string {
+	api, err := c.resource(object)
+	if err != nil {
+		return nil // the apply says so too
+	}
+	options := metav1.ApplyOptions{FieldManager: FieldManager, DryRun: []string{metav1.DryRunAll}}
+	_, err = api.Apply(ctx, object.GetName(), object, options)
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || !apierrors.IsConflict(err) || status.ErrStatus.Details == nil {
+		return nil
+	}
+	var taken []string
+	for _, cause := range status.ErrStatus.Details.Causes {
+		if cause.Type == metav1.CauseTypeFieldManagerConflict {
+			taken = append(taken, fmt.Sprintf("%s: %s: %s", describe(object), strings.TrimPrefix(cause.Field, "."), cause.Message))
+		}
+	}
+	return taken
+}
+
+// tryPark parks one of stable's pods without keeping it.
+func (c *Cluster) tryPark(ctx context.Context, facts *preflight.Facts) error {
+	for i := range facts.Pods {
+		pod := &facts.Pods[i]
+		if pod.DeletionTimestamp != nil || isParked(pod) || pod.Status.Phase != corev1.PodRunning {
+			continue
+		}
+		metadata, err := c.parked(pod, probe.Stable)
+		if err != nil {
+			return err
+		}
+		_, err = c.mergePod(ctx, pod, metadata, metav1.DryRunAll)
+		if err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
+			facts.Trials = append(facts.Trials, preflight.Trial{Message: fmt.Sprintf("parking pod %q: %v", pod.Name, err)})
+		}
+		return ctx.Err()
+	}
+	return nil
+}
+
+// differences are the paths at which two states of an object differ, without what an
+// API server keeps for itself.
+func differences(was, is *unstructured.Unstructured) []string {
+	var fields []string
+	for _, key := range slices.Sorted(maps.Keys(is.Object)) {
+		if key == "status" || key == "metadata" {
+			continue
+		}
+		fields = append(fields, differ(key, was.Object[key], is.Object[key])...)
+	}
+	return fields
+}
+
+func differ(path string, was, is any) []string {
+	before, okBefore := was.(map[string]any)
+	after, okAfter := is.(map[string]any)
+	if !okBefore || !okAfter {
+		if reflect.DeepEqual(was, is) {
+			return nil
+		}
+		return []string{path}
+	}
+	keys := map[string]bool{}
+	for key := range before {
+		keys[key] = true
+	}
+	for key := range after {
+		keys[key] = true
+	}
+	var fields []string
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		fields = append(fields, differ(path+"."+key, before[key], after[key])...)
+	}
+	return fields
+}
