@@ -71,7 +71,7 @@ func (d stageDocument) stage() rollout.StageRecord {
 		},
 		Measurement: sample.measurement(value(d.Port), d.Band),
 		Ports:       each(d.Ports, portDocument.measurement),
-		Move:        duration(d.MoveSeconds, time.Second), Sampling: duration(d.SamplingSeconds, time.Second),
+		Move:        duration(d.MoveSeconds, time.Second), Drain: duration(d.DrainSeconds, time.Second), Sampling: duration(d.SamplingSeconds, time.Second),
 		Verdict: value(d.Verdict), Reason: value(d.Reason), Detail: d.Detail,
 	}
 	if d.PropagationSeconds != nil {

@@ -139,6 +139,7 @@ type stageDocument struct {
 	Band               *[2]float64    `json:"band"`
 	Detail             string         `json:"detail"`
 	MoveSeconds        *float64       `json:"moveSeconds"`
+	DrainSeconds       *float64       `json:"drainSeconds"` // of moveSeconds
 	PropagationSeconds *float64       `json:"propagationSeconds"`
 	SamplingSeconds    *float64       `json:"samplingSeconds"`
 	Gates              []gateDocument `json:"gates"`

@@ -54,7 +54,7 @@ func newStage(s rollout.StageRecord) stageDocument {
 	d := stageDocument{
 		Name: s.Name, plannedStage: newPlannedStage(s.PlannedStage),
 		Port: optional(s.Port), Samples: sample.Samples, StableFlows: sample.Stable, CanaryFlows: sample.Canary, figures: sample.figures,
-		Band: band(s.Measurement), Detail: s.Detail, MoveSeconds: seconds(s.Move), SamplingSeconds: seconds(s.Sampling),
+		Band: band(s.Measurement), Detail: s.Detail, MoveSeconds: seconds(s.Move), DrainSeconds: seconds(s.Drain), SamplingSeconds: seconds(s.Sampling),
 		Ports: each(portsOf(s), newPort), Gates: newGates(s),
 	}
 	d.Verdict, d.Reason = optional(s.Verdict), optional(s.Reason)

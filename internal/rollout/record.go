@@ -125,6 +125,7 @@ type StageRecord struct {
 	Measurement                // of the port that decided; the first port while none has
 	Ports       []Measurement  // one a port, in the Service's order
 	Move        time.Duration  // from the first write until endpoints matched
+	Drain       time.Duration  // of Move, spent waiting for the flows of pods that leave
 	Propagation *time.Duration // from then until the beginning of the window that was judged; nil if nothing was judged
 	Sampling    time.Duration
 	Verdict     Verdict // empty while the stage runs

@@ -107,14 +107,15 @@ const rollbackTimeout = 10 * time.Minute
 type run struct {
 	*Rollout
 	plan       Plan
-	now        counts  // what the engine last wrote, or found
-	parked     counts  // of now, pods that were taken out of the Service
-	original   counts  // what a rollback brings back
-	touched    bool    // something was scaled or applied
-	introduced bool    // the canary was: a rollback has something to restore
-	adopting   bool    // stable has the new template
-	weight     Percent // expected at the stage before
-	windows    uint64  // sampled so far: each has a schedule of its own
+	now        counts        // what the engine last wrote, or found
+	drained    time.Duration // in this stage's move
+	parked     counts        // of now, pods that were taken out of the Service
+	original   counts        // what a rollback brings back
+	touched    bool          // something was scaled or applied
+	introduced bool          // the canary was: a rollback has something to restore
+	adopting   bool          // stable has the new template
+	weight     Percent       // expected at the stage before
+	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline
 	memory     Memory
 }

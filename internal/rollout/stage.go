@@ -34,10 +34,12 @@ func (r *run) stage(ctx context.Context, planned PlannedStage) error {
 		return err
 	}
 	began := time.Now()
-	if err := r.move(ctx, counts{planned.Stable, planned.Canary}); err != nil {
+	r.drained = 0
+	err = r.move(ctx, counts{planned.Stable, planned.Canary})
+	rec.Move, rec.Drain = time.Since(began), r.drained
+	if err != nil {
 		return r.fail(rec, err)
 	}
-	rec.Move = time.Since(began)
 	if err := r.judge(ctx, rec, state.Canary.Restarts); err != nil {
 		return r.fail(rec, err)
 	}

@@ -81,6 +81,7 @@ func TestOneNode(t *testing.T) {
 	}
 	t.Run("interrupted", func(t *testing.T) { interrupted(t, l) })
 	t.Run("refused without a write", func(t *testing.T) { refused(t, l) })
+	t.Run("preflight", func(t *testing.T) { preflight(t, l) })
 	t.Run("plan and sample", func(t *testing.T) { planAndSample(t, l) })
 	t.Run("container action", func(t *testing.T) { containerAction(t, l) })
 }

@@ -235,7 +235,7 @@ func suspended(t *testing.T, l *lab) {
 	require.Equal(t, "TAKEN_OVER", res.report.Reason)
 	require.Equal(t, 3, l.replicas(t, "suspended", "lobby"))
 	require.Equal(t, -1, l.replicas(t, "suspended", "lobby-canary"))
-	_, writes := l.audited(t, "l4-canary/", woke)
+	_, writes := l.audited(t, woke)
 	writes = slices.DeleteFunc(writes, func(w string) bool { return strings.Contains(w, "/leases") })
 	require.Empty(t, writes, "written after it woke")
 	users.requireNoneLost(t)
