@@ -57,6 +57,7 @@ func (p *prepared) facts(o config.Rollout) preflight.Facts {
 		Namespace: p.record.Namespace, Version: p.live.Version, Address: o.Address, Service: p.service, Live: p.live.Service, Roles: p.roles,
 		Replicas: p.options.Plan.Replicas, MaxSurge: p.options.Plan.MaxSurge, MaxUnavailable: p.options.Plan.MaxUnavailable,
 		Parks: how.Stable != rollout.Terminate || how.Canary != rollout.Terminate,
+		Bake:  p.options.Bake, Warmable: how.Stable == rollout.Park,
 		Drain: p.options.Drain, Timeout: p.options.Timeout, Resuming: p.resume != nil,
 		TokenExpires: p.TokenExpires, Now: time.Now(),
 	}

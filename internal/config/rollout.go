@@ -37,6 +37,7 @@ type Rollout struct {
 	Settle       time.Duration
 	Propagation  Optional[time.Duration]
 	Drain        Optional[time.Duration]
+	Bake         time.Duration
 	StageTimeout time.Duration
 	MoveTimeout  time.Duration
 	Timeout      time.Duration
@@ -171,6 +172,7 @@ func (r *reader) rollout() Rollout {
 		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),
+		Bake:         r.duration("bake", true),
 		StageTimeout: r.duration("stage-timeout", false), MoveTimeout: r.duration("move-timeout", false),
 		Timeout: r.duration("timeout", false),
 
@@ -190,9 +192,9 @@ func (r *reader) together(o Rollout) {
 		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
 	}
 	r.samePattern(o.StablePattern, o.CanaryPattern)
-	if waits := o.waits(); waits > o.Timeout && r.sound("timeout", "steps", "drain") {
-		r.rejectHint("timeout", fmt.Sprintf("the pauses and drains of all stages alone take %s", waits),
-			"allow more time, or shorten the pauses in steps or drain")
+	if waits := o.waits(); waits > o.Timeout && r.sound("timeout", "steps", "drain", "bake") {
+		r.rejectHint("timeout", fmt.Sprintf("the pauses and drains of all stages and bake alone take %s", waits),
+			"allow more time, or shorten the pauses in steps, drain or bake")
 	}
 }
 
@@ -215,7 +217,7 @@ const (
 )
 
 // waits is the time that every run with these options spends waiting: the pauses,
-// and a drain in each stage.
+// a drain in each stage, and bake.
 func (o Rollout) waits() time.Duration {
 	stages := autoStages
 	var sum time.Duration
@@ -225,7 +227,7 @@ func (o Rollout) waits() time.Duration {
 			sum += step.Pause
 		}
 	}
-	return sum + time.Duration(stages)*o.Drain.Or(autoDrain)
+	return sum + time.Duration(stages)*o.Drain.Or(autoDrain) + o.Bake
 }
 
 func (r *reader) steps() []Step {

@@ -38,7 +38,7 @@ func TestParseRunEverything(t *testing.T) {
 		"steps": "12.5, 25:5m,100", "replicas": "8", "max-surge": "4", "max-unavailable": "10%", "max-weight-error": "2.5%",
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
 		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1",
-		"settle": "0", "propagation": "90s", "drain": "0s", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
+		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
 		"until": "50", "on-existing": "refuse", "finish": "delete", "removal": "park", "pod-logs": "0", "job-summary": "False",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
 	}))
@@ -57,6 +57,7 @@ func TestParseRunEverything(t *testing.T) {
 			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true},
 			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
 			Drain:        config.Optional[time.Duration]{Set: true},
+			Bake:         10 * time.Minute,
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
 			Until: 50, Finish: "delete", Removal: "park",
 		},
@@ -110,10 +111,10 @@ func TestParseRunProblems(t *testing.T) {
 		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
 		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
 		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
-		{"pauses", "steps", "50:40m,100:30m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages alone take 1h11m0s
-  hint: allow more time, or shorten the pauses in steps or drain`},
-		{"drains", "drain", "31m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages alone take 1h2m0s
-  hint: allow more time, or shorten the pauses in steps or drain`},
+		{"pauses", "steps", "50:40m,100:30m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages and bake alone take 1h11m0s
+  hint: allow more time, or shorten the pauses in steps, drain or bake`},
+		{"drains", "drain", "31m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages and bake alone take 1h2m0s
+  hint: allow more time, or shorten the pauses in steps, drain or bake`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

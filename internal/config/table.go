@@ -89,6 +89,8 @@ func timeInputs() []Input {
 			Help: "How long the balancer may lag behind the endpoints; `auto` is 60s"},
 		{Name: "drain", Scope: moving(), Default: "auto",
 			Help: "Time given to pods that leave at most; `auto` is 30s"},
+		{Name: "bake", Scope: rollout(), Default: "0s",
+			Help: "Keep as many old pods as `max-surge` allows warm for so long after 100 %, out of the Service: a rollback in that time begins with them, within a second"},
 		{Name: "stage-timeout", Scope: rollout(), Default: "5m",
 			Help: "Longest sampling of one stage, from the end of propagation"},
 		{Name: "move-timeout", Scope: moving(), Default: "5m",

@@ -116,3 +116,18 @@ func (f Facts) grace() Findings {
 		fmt.Sprintf("pods leave by termination, and may end before their sessions have had %s (input \"drain\"): Deployment %s", f.Drain, strings.Join(short, ", Deployment ")),
 		fmt.Sprintf("add lifecycle.preStop: {sleep: {seconds: %d}} and a terminationGracePeriodSeconds above it", int(f.Drain.Seconds()))}}
 }
+
+// bakes refuses a bake that could keep nothing warm.
+func (f Facts) bakes() Findings {
+	switch {
+	case f.Bake == 0 || f.Roles.Mode == manifest.Bootstrap:
+		return nil
+	case f.MaxSurge == 0:
+		return Findings{{Error, `input "bake": max-surge is 0, so no old pod may stay beside the new ones`, "set max-surge to 1 or more"}}
+	case !f.Warmable:
+		return Findings{{Error,
+			fmt.Sprintf(`input "bake": the pods of Deployment %q cannot be parked and come back, so none can be kept warm`, f.Roles.Stable.Name),
+			"let the Service select by a label that the Deployment's selector does not ask for, and only TCP ports; or leave bake out"}}
+	}
+	return nil
+}

@@ -73,6 +73,8 @@ type Facts struct {
 	Parks                              bool     // pods are taken out of the Service before they leave
 	ParkLabels                         []string // which lose these labels
 	Drain                              time.Duration
+	Bake                               time.Duration // old pods are to be kept warm so long
+	Warmable                           bool          // stable's pods can be parked and come back
 	Timeout                            time.Duration
 	Estimate                           time.Duration // how long the rollout is likely to take; 0 if it is not known
 	Resuming                           bool          // the rollout is under way: what it changed itself is no finding
@@ -106,7 +108,7 @@ func (f Facts) Check() Findings {
 		Facts.balancing, Facts.serviceChange, Facts.strangers,
 		Facts.immutable, Facts.steady, Facts.autoscaled,
 		Facts.quota, Facts.limits,
-		Facts.disruption, Facts.network, Facts.grace, Facts.owners, Facts.sizes, Facts.duration, Facts.unread,
+		Facts.disruption, Facts.network, Facts.grace, Facts.bakes, Facts.owners, Facts.sizes, Facts.duration, Facts.unread,
 	} {
 		findings = append(findings, rule(f)...)
 	}

@@ -127,7 +127,9 @@ func TestRules(t *testing.T) {
 			*f = facts(t, serviceYAML, deploymentText("blue"), deploymentText("green", "      containers:", "      terminationGracePeriodSeconds: 5\n      containers:"))
 			f.Parks = false
 		}},
-		"long": {w, "likely to take 50m0s, and input \"timeout\" is 1h0m0s", func(f *preflight.Facts) { f.Estimate = 50 * time.Minute }},
+		"bake without surge": {e, "max-surge is 0", func(f *preflight.Facts) { f.Bake, f.Warmable, f.MaxSurge = time.Minute, true, 0 }},
+		"bake without park":  {e, `the pods of Deployment "blue" cannot be parked and come back`, func(f *preflight.Facts) { f.Bake = time.Minute }},
+		"long":               {w, "likely to take 50m0s, and input \"timeout\" is 1h0m0s", func(f *preflight.Facts) { f.Estimate = 50 * time.Minute }},
 		"quota of pods": {e, `ResourceQuota "team" has room for 1 more pods (pods: 3 of 4 used, 1 a pod), and the rollout needs 2: 1 to surge, 1 while they terminate`,
 			func(f *preflight.Facts) { f.Quotas = quota(t, `{hard: {pods: 4}, used: {pods: 3}}`) }},
 		"quota of processors": {e, `room for 1 more pods (requests.cpu: 350m of 500m used, 100m a pod)`, func(f *preflight.Facts) {
@@ -184,6 +186,7 @@ func TestNoFinding(t *testing.T) {
 			f.Quotas = quota(t, `{hard: {pods: 3}, used: {pods: 3}}`)
 			f.Quotas[0].Spec.Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}
 		},
+		"bake": func(f *preflight.Facts) { f.Bake, f.Warmable = time.Minute, true },
 		"a limit that fits": func(f *preflight.Facts) {
 			f.Limits = limitRange(t, `{max: {memory: 64Mi}, min: {cpu: 100m}, default: {cpu: 1}}`)
 		},

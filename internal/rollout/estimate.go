@@ -22,7 +22,7 @@ func (e Estimate) plus(other Estimate) Estimate {
 type Forecast struct {
 	Baseline Estimate
 	Stages   []Estimate // as the plan's
-	Finish   Estimate   // the second move of adopt
+	Finish   Estimate   // bake, and the second move of adopt
 }
 
 // Total is the whole run.
@@ -55,8 +55,9 @@ func (o Options) Forecast(plan Plan, start time.Duration) Forecast {
 		f.Stages = append(f.Stages, estimate)
 		now = goal
 	}
+	f.Finish = both(o.Bake)
 	if o.Mode == Single && o.Finish == Adopt {
-		f.Finish = both(o.moving(now, counts{stable: plan.Replicas}, start))
+		f.Finish = f.Finish.plus(both(o.moving(now, counts{stable: plan.Replicas}, start)))
 	}
 	return f
 }

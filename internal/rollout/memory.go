@@ -37,6 +37,7 @@ type Phase string
 const (
 	PhaseStages      Phase = "stages"
 	PhaseHeld        Phase = "held"
+	PhaseBaking      Phase = "baking"
 	PhaseAdopting    Phase = "adopting"
 	PhaseHandingOver Phase = "handing over"
 	PhasePromoted    Phase = "promoted"

@@ -23,6 +23,9 @@ func (r *run) resume(ctx context.Context) error {
 	if r.memory.Phase == PhaseHandingOver {
 		return r.finish(ctx)
 	}
+	if r.memory.Phase == PhaseBaking {
+		return r.resumeBake(ctx)
+	}
 	if err := r.collect(ctx); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (r *run) stage(ctx context.Context, planned PlannedStage) error {
 	}
 	began := time.Now()
 	r.drained = 0
-	err = r.move(ctx, counts{planned.Stable, planned.Canary})
+	err = r.arrange(ctx, planned)
 	rec.Move, rec.Drain = time.Since(began), r.drained
 	if err != nil {
 		return r.fail(rec, err)
@@ -43,25 +43,11 @@ func (r *run) stage(ctx context.Context, planned PlannedStage) error {
 	if err := r.judge(ctx, rec, state.Canary.Restarts); err != nil {
 		return r.fail(rec, err)
 	}
-	return r.fail(rec, r.pause(ctx, state.Canary.Restarts, r.Pauses[planned.Target]))
-}
-
-// pause lets time pass after a stage. The pods can still fail it.
-func (r *run) pause(ctx context.Context, restarts int, duration time.Duration) error {
-	if duration <= 0 {
-		return nil
+	rest := r.Pauses[planned.Target]
+	if rest > 0 {
+		r.Log.InfoContext(ctx, "pausing", "for", rest)
 	}
-	r.Log.InfoContext(ctx, "pausing", "for", duration)
-	end := time.Now().Add(duration)
-	for {
-		err := r.watchPods(ctx, restarts, time.Until(end))
-		if !errors.Is(err, errMoved) {
-			return err
-		}
-		if _, err := r.await(ctx, r.matches); err != nil {
-			return err
-		}
-	}
+	return r.fail(rec, r.pause(ctx, state.Canary.Restarts, rest))
 }
 
 // open begins a stage's record.
@@ -138,7 +124,7 @@ func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error 
 // settled waits until the pods have been what the engine wrote for Settle.
 func (r *run) settled(ctx context.Context, restarts int) (State, error) {
 	for {
-		state, err := r.await(ctx, r.matches)
+		state, err := r.arranged(ctx)
 		if err != nil {
 			return state, err
 		}

@@ -102,6 +102,9 @@ func (r *run) finish(ctx context.Context) error {
 	if r.memory.Passed < 100 {
 		return r.remember(ctx, PhaseHeld)
 	}
+	if err := r.bake(ctx); err != nil {
+		return err
+	}
 	if err := r.end(ctx); err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ func TestSingle(t *testing.T) {
 	t.Run("handover, R=3", func(t *testing.T) { releases(t, l, "single", 3, "handover") })
 	t.Run("killed and gone on with", func(t *testing.T) { killed(t, l) })
 	t.Run("taken over", func(t *testing.T) { takenOver(t, l) })
+	t.Run("baked", func(t *testing.T) { baked(t, l) })
+	t.Run("crashed", func(t *testing.T) { crashed(t, l) })
 	t.Run("suspended", func(t *testing.T) { suspended(t, l) })
 }
 
@@ -49,6 +51,17 @@ func single(t *testing.T, namespace, dir string, replicas int, from, to string, 
 		"--manifests", manifests, "--namespace", namespace,
 		"--stable-pattern", "^" + regexp.QuoteMeta(from) + " ", "--canary-pattern", "^" + regexp.QuoteMeta(to) + " ",
 	}, fast...), more...)
+}
+
+// edit changes the manifest of a release.
+func edit(t *testing.T, dir, old, new string) {
+	t.Helper()
+	name := filepath.Join(dir, "lobby.yaml")
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	text := strings.Replace(string(data), old, new, 1)
+	require.NotEqual(t, string(data), text)
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 }
 
 // pods are the UIDs of the serving pods, by name.
