@@ -20,7 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/org/l4-canary/test/harness"
 )
 
 // root is the checkout: tests run in their own folder.
@@ -43,38 +44,14 @@ type lab struct {
 // newLab brings a cluster up and takes it down with the test.
 func newLab(t *testing.T, name string, args ...string) *lab {
 	t.Helper()
-	l := &lab{name: name}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
-		defer cancel()
-		out, err := command(ctx, "bin/lab", "down", "--name", name).CombinedOutput()
-		if err != nil {
-			t.Errorf("lab down: %v\n%s", err, out)
-		}
-	})
-	t.Log(l.lab(t, append([]string{"up"}, args...)...))
-	l.kubeconfig = strings.TrimSpace(l.lab(t, "kubeconfig"))
-	var status struct {
-		AuditLog string `json:"auditLog"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(l.lab(t, "status", "--output", "json")), &status))
-	l.audit = status.AuditLog
-	config, err := clientcmd.BuildConfigFromFlags("", l.kubeconfig)
-	require.NoError(t, err)
-	config.UserAgent = "e2e"
-	l.Interface, err = kubernetes.NewForConfig(config)
-	require.NoError(t, err)
-	return l
+	l := harness.NewLab(t, name, "e2e", args...)
+	return &lab{name: name, kubeconfig: l.Kubeconfig, audit: l.AuditLog, Interface: l.Interface}
 }
 
 // lab runs the lab's command line and returns what it prints.
 func (l *lab) lab(t *testing.T, args ...string) string {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	cmd := command(t.Context(), "bin/lab", append([]string{args[0], "--name", l.name}, args[1:]...)...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	require.NoError(t, cmd.Run(), "lab %v: %s%s", args, stdout.String(), stderr.String())
-	return stdout.String()
+	return (&harness.Lab{Name: l.name}).Do(t, args...)
 }
 
 // kubectl runs kubectl as the lab's admin.
@@ -107,9 +84,7 @@ func (l *lab) replicas(t *testing.T, namespace, deployment string) int {
 
 // command is a program of the checkout, run in its root.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(root, name), args...)
-	cmd.Dir = root
-	return cmd
+	return harness.Command(ctx, root, name, args...)
 }
 
 // result is one run of the program.

@@ -1,0 +1,132 @@
+//go:build e2e
+
+package harness
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Clients use a Service all the time, as its users would.
+type Clients struct {
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu     sync.Mutex
+	opened int
+	failed []string
+	ended  int
+}
+
+// Use opens a new connection to an address every so often, and holds some that
+// echo a line five times a second. Those begin before it returns.
+func Use(t *testing.T, address string, every time.Duration, held int) *Clients {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	c := &Clients{stop: cancel}
+	t.Cleanup(func() { c.Stop() })
+	for range held {
+		conn, err := dial(ctx, address)
+		require.NoError(t, err)
+		reader := bufio.NewReader(conn)
+		_, err = reader.ReadString('\n')
+		require.NoError(t, err)
+		c.done.Go(func() { c.hold(ctx, conn, reader) })
+	}
+	c.done.Go(func() { c.come(ctx, address, every) })
+	return c
+}
+
+// Stop ends the clients. It returns how many new connections there were, those
+// that failed with the time and the error, and how many held ones were cut.
+func (c *Clients) Stop() (opened int, failed []string, ended int) {
+	c.stop()
+	c.done.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opened, c.failed, c.ended
+}
+
+// RequireNoneLost ends the clients: no new connection failed.
+func (c *Clients) RequireNoneLost(t *testing.T) {
+	t.Helper()
+	opened, failed, ended := c.Stop()
+	t.Logf("clients: %d new connections, %d failed; %d held ones ended", opened, len(failed), ended)
+	require.Positive(t, opened)
+	require.Empty(t, failed)
+}
+
+// come opens connections until ctx ends.
+func (c *Clients) come(ctx context.Context, address string, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		c.done.Go(func() {
+			began := time.Now()
+			err := visit(context.WithoutCancel(ctx), address)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.opened++
+			if err != nil {
+				c.failed = append(c.failed, fmt.Sprintf("%s, begun %s before: %v",
+					time.Now().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
+			}
+		})
+	}
+}
+
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 3 * time.Second}
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
+// visit makes one connection and reads the greeting.
+func visit(ctx context.Context, address string) error {
+	conn, err := dial(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err = conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
+		return err
+	}
+	_, err = bufio.NewReader(conn).ReadString('\n')
+	return err
+}
+
+// hold echoes on a connection until it is cut.
+func (c *Clients) hold(ctx context.Context, conn net.Conn, reader *bufio.Reader) {
+	defer conn.Close()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		_ = conn.SetDeadline(time.Now().Add(3 * time.Second))
+		_, err := fmt.Fprintln(conn, "still there?")
+		if err == nil {
+			_, err = reader.ReadString('\n')
+		}
+		if err != nil {
+			c.mu.Lock()
+			c.ended++
+			c.mu.Unlock()
+			return
+		}
+	}
+}
