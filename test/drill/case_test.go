@@ -1,0 +1,215 @@
+//go:build e2e
+
+package drill
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/harness"
+)
+
+// kill is one case: the program is killed at one write, and then the rollout is
+// gone on with or rolled back.
+type kill struct {
+	mode
+	at       point
+	after    bool // the API server has answered; before: the write never left
+	rollback bool
+}
+
+func (k kill) String() string { return fmt.Sprintf("%s, %s, then %s", k.at, k.when(), k.then()) }
+
+func (k kill) when() string {
+	if k.after {
+		return "after"
+	}
+	return "before"
+}
+
+func (k kill) then() string {
+	if k.rollback {
+		return "rollback"
+	}
+	return "resume"
+}
+
+// result is what came of a case.
+type result struct {
+	outcome      string
+	opened, lost int
+	least        int // ready pods in the Service, at any instant
+	took         time.Duration
+	problems     []string
+}
+
+// users are clients of a Service and a count of what serves them.
+type users struct {
+	*harness.Clients
+	*endpoints
+}
+
+// attend makes the first version of a namespace serve users.
+func attend(t *testing.T, l *harness.Lab, namespace string) *users {
+	t.Helper()
+	e := watchEndpoints(t, l, namespace)
+	at := address(t, l, namespace)
+	e.await(t, capacity)
+	awaitAnswer(t, at)
+	return &users{harness.Use(t, at, 20*time.Millisecond, 0), e}
+}
+
+// leave ends the users: none may have lost anything.
+func (u *users) leave(res *result) {
+	opened, failed, _ := u.Stop()
+	res.opened, res.lost = opened, len(failed)
+	if len(failed) > 0 {
+		res.problems = append(res.problems, fmt.Sprintf("%d of %d connections were lost, the first %s", len(failed), opened, failed[0]))
+	}
+	if opened < 100 {
+		res.problems = append(res.problems, fmt.Sprintf("only %d connections were opened: that proves nothing", opened))
+	}
+	least, when := u.fewest()
+	if res.least = least; least < capacity {
+		res.problems = append(res.problems, fmt.Sprintf("only %d pods were ready at %s", least, when.Format("15:04:05.000")))
+	}
+}
+
+// alone is how long nobody is there after a kill.
+const alone = 3 * time.Second
+
+// carry carries one case out, in a namespace of its own.
+func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result) {
+	t.Helper()
+	began := time.Now()
+	original := k.deploy(t, l, namespace)
+	u := attend(t, l, namespace)
+	manifests := k.write(t, true)
+
+	p := newProxy(t, l, nil)
+	r := newRunner()
+	p.interfere = func(w http.ResponseWriter, _ *http.Request, at point, _ call, forward func() *http.Response) bool {
+		if at != k.at {
+			return false
+		}
+		if k.after {
+			if response := forward(); response.StatusCode == http.StatusConflict {
+				p.answer(w, at, response)
+				return true
+			}
+		}
+		p.bury()
+		r.kill()
+		panic(http.ErrAbortHandler)
+	}
+	killed := r.run(t, k.arguments(p.kubeconfig, namespace, manifests)...)
+	if killed.exit != -1 {
+		res.problems = append(res.problems, fmt.Sprintf("the write did not come: exit %d", killed.exit))
+	}
+	pass(t, alone)
+
+	arguments := k.arguments(l.Kubeconfig, namespace, manifests)
+	if k.rollback {
+		arguments = []string{"rollback", "--kubeconfig", l.Kubeconfig, "--namespace", namespace, "--service", "lobby", "--drain", drain}
+	}
+	then := newRunner().run(t, arguments...)
+	res.outcome = then.Outcome
+	res.problems = append(res.problems, k.judge(then)...)
+	found := k.look(t, l, namespace)
+	if k.rollback {
+		res.problems = append(res.problems, k.restored(found, original)...)
+	} else {
+		res.problems = append(res.problems, k.promoted(found)...)
+	}
+	u.leave(&res)
+	res.took = time.Since(began)
+	return res
+}
+
+// judge says what is wrong with how the second command ended.
+func (k kill) judge(then outcome) []string {
+	want := []string{"promoted"}
+	switch {
+	case k.rollback:
+		want = []string{"rolled-back"}
+		if k.at.name == "Lease: created" { // there may be nothing on record
+			want = append(want, "nothing-to-do")
+		}
+	case k.done():
+		want = []string{"nothing-to-do"}
+	}
+	for _, w := range want {
+		if then.exit == 0 && then.Outcome == w {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("the %s ended %q with exit %d: %s", k.then(), then.Outcome, then.exit, then.Message)}
+}
+
+// done reports whether the killed run had written down that it is promoted.
+func (k kill) done() bool {
+	const last = "Lease: promoted, 100 % passed"
+	return k.at.name == last && k.after || k.at.name == "Lease: released, says promoted, 100 % passed"
+}
+
+// runner is a run of the program that can be killed as soon as it has begun.
+type runner struct{ begun chan *os.Process }
+
+func newRunner() *runner { return &runner{make(chan *os.Process, 1)} }
+
+// kill ends the program by SIGKILL. It may be called once.
+func (r *runner) kill() { _ = (<-r.begun).Kill() }
+
+// outcome is how a run of the program ended.
+type outcome struct {
+	exit                     int // -1: by a signal
+	Outcome, Reason, Message string
+	took                     time.Duration
+}
+
+// run waits until the program has ended.
+func (r *runner) run(t *testing.T, arguments ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	report := filepath.Join(t.TempDir(), "report.json")
+	cmd := harness.Command(ctx, harness.Root(t), "bin/l4-canary", append(arguments, "--report-json", report)...)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	began := time.Now()
+	require.NoError(t, cmd.Start())
+	r.begun <- cmd.Process
+	err := cmd.Wait()
+	if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+		require.NoError(t, err)
+	}
+	end := outcome{exit: cmd.ProcessState.ExitCode(), took: time.Since(began)}
+	if data, err := os.ReadFile(report); err == nil {
+		require.NoError(t, json.Unmarshal(data, &end))
+	}
+	if ctx.Err() != nil {
+		end.Message = "it did not end by itself"
+	}
+	t.Logf("%s: exit %d after %s\n%s", arguments[0], end.exit, end.took.Round(time.Millisecond), output.String())
+	return end
+}
+
+// pass lets time pass in which something is watched.
+func pass(t *testing.T, duration time.Duration) {
+	t.Helper()
+	select {
+	case <-time.After(duration):
+	case <-t.Context().Done():
+	}
+}
