@@ -20,6 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/org/l4-canary/test/harness"
 )
 
 // TestSingle is one Deployment whose template changes, release after release.
@@ -141,7 +143,7 @@ func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
 	if finish == "handover" {
 		l.requireOlder(t, namespace, res.report.FinishedAt.Add(-2*time.Second))
 	}
-	users.requireNoneLost(t)
+	users.RequireNoneLost(t)
 }
 
 // requireOlder: every pod was there at that time, so what was judged serves on.
@@ -186,7 +188,7 @@ func (l *lab) requireTidy(t *testing.T, namespace string) {
 }
 
 // begun is a release of three pods under way, in its stage of 50 %.
-func begun(t *testing.T, l *lab, namespace string) (*running, *clients) {
+func begun(t *testing.T, l *lab, namespace string) (*running, *harness.Clients) {
 	t.Helper()
 	l.namespace(t, namespace)
 	first := l.run(t, single(t, namespace, "single", 3, "0.9.0", "1.0.0")...)
@@ -215,7 +217,7 @@ func killed(t *testing.T, l *lab) {
 	require.Equal(t, "promoted", res.report.Outcome)
 	require.Len(t, res.report.Stages, 1, "what had passed is not done again")
 	require.Contains(t, l.image(t, "killed"), "1.1.0")
-	users.requireNoneLost(t)
+	users.RequireNoneLost(t)
 }
 
 // takenOver: a rollback from elsewhere wins over a live run, which says so.
@@ -230,7 +232,7 @@ func takenOver(t *testing.T, l *lab) {
 	require.Equal(t, "TAKEN_OVER", res.report.Reason)
 	require.Equal(t, 3, l.replicas(t, "taken", "lobby"))
 	require.Equal(t, -1, l.replicas(t, "taken", "lobby-canary"))
-	users.requireNoneLost(t)
+	users.RequireNoneLost(t)
 	l.requireTidy(t, "taken")
 }
 
@@ -251,5 +253,5 @@ func suspended(t *testing.T, l *lab) {
 	_, writes := l.audited(t, woke)
 	writes = slices.DeleteFunc(writes, func(w string) bool { return strings.Contains(w, "/leases") })
 	require.Empty(t, writes, "written after it woke")
-	users.requireNoneLost(t)
+	users.RequireNoneLost(t)
 }
