@@ -60,7 +60,9 @@ func (o PlanOptions) next(now, goal counts, ready int) (counts, error) {
 // available and in the EndpointSlices, or gone from them.
 func (r *run) move(ctx context.Context, goal counts) error {
 	for r.now != goal {
-		state, err := r.Cluster.Next(ctx, 0)
+		// A process that is no more may have begun what still goes on: the pods it
+		// asked for count as soon as they serve.
+		state, err := r.await(ctx, r.matches)
 		if err != nil {
 			return err
 		}

@@ -114,6 +114,24 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// TestResumeWaits for the pods that the process asked for just before it ended:
+// nothing may leave before they serve.
+func TestResumeWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		c.change(func(s *rollout.State) {
+			s.Stable, s.Canary = pods(4), rollout.Pods{Exists: true, Current: true, Replicas: 2, Pods: 2}
+		})
+		time.AfterFunc(readyAfter, func() { c.becomeReady(probe.Canary) })
+		r.Memory = memoryAt(rollout.PhaseStages, 0, rollout.Pair, rollout.Keep)
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+		require.Equal(t, []string{"apply canary", "park stable 2", "scale stable 2", "scale canary 4", "park stable 2", "scale stable 0"}, c.calls)
+		requireInvariants(t, c, 4, 2)
+	})
+}
+
 // TestResumeAdopts goes on where only the end was left.
 func TestResumeAdopts(t *testing.T) {
 	t.Parallel()
