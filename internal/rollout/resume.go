@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/org/l4-canary/internal/probe"
 )
 
 // ErrLost is matched by the cause of a context that ends because somebody else
@@ -105,6 +107,11 @@ func (r *run) unadopt(ctx context.Context) error {
 	}
 	if !state.Canary.Exists {
 		if err = r.Cluster.Apply(ctx, CanaryDeployment); err != nil {
+			return err
+		}
+	}
+	if state.Canary.Parked > 0 { // they were to leave, and have to serve again
+		if err = r.Parking.Unpark(ctx, probe.Canary); err != nil {
 			return err
 		}
 	}

@@ -183,6 +183,43 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreParked: the process ended when it had just parked canaries, in the
+// last move of the rollout or in a rollback.
+func TestRestoreParked(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name   string
+		memory *rollout.Memory
+		calls  []string
+	}{
+		{"while adopting", memoryAt(rollout.PhaseAdopting, 100, rollout.Single, rollout.Adopt), []string{
+			"unpark canary", "park stable 2", "scale stable 2", "scale canary 4", "park stable 2", "scale stable 0",
+			"apply original", "scale stable 2", "park canary 2", "scale canary 2", "scale stable 4", "park canary 2", "scale canary 0", "delete canary",
+		}},
+		{"while rolling back", memoryAt(rollout.PhaseStages, 50, rollout.Pair, rollout.Keep), []string{"scale canary 0"}},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, r, _ := single(t, row.memory.Finish)
+				c.change(func(s *rollout.State) {
+					s.Stable, s.Canary = pods(4), pods(2)
+					s.Canary.Parked, s.Canary.Serving = 2, 0
+				})
+				r.Mode, r.Memory, r.Plan.Steps = row.memory.Mode, row.memory, nil
+				began := time.Now()
+				require.NoError(t, r.Restore(t.Context()))
+				require.Equal(t, rollout.RolledBack, r.Record.Outcome, r.Record.Rollback.Err)
+				require.Equal(t, row.calls, c.calls)
+				require.Equal(t, "4+0 serving 4+0", c.pods[len(c.pods)-1])
+				require.GreaterOrEqual(t, time.Since(began), r.Drain, "their flows had time to end")
+				requireInvariants(t, c, 4, 2)
+			})
+		})
+	}
+}
+
 // TestLost: somebody took the rollout over; the run stops and touches nothing.
 func TestLost(t *testing.T) {
 	t.Parallel()

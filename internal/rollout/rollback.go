@@ -162,14 +162,17 @@ func (r *run) restoreStep(ctx context.Context, state State, gently bool) (State,
 		}
 		return r.restored(ctx)
 	}
-	step, err := r.Plan.next(r.now, r.original, state.Stable.Serving+canary.Serving)
-	if err != nil {
-		return state, err
+	step := counts{r.now.stable, r.now.canary - canary.Parked} // those serve nobody new, and make room
+	if canary.Parked == 0 {
+		var err error
+		if step, err = r.Plan.next(r.now, r.original, state.Stable.Serving+canary.Serving); err != nil {
+			return state, err
+		}
 	}
-	if gently && step.canary < r.now.canary && canary.Parked == 0 {
+	if gently && step.canary < r.now.canary && !r.hasty {
 		return r.restoreGently(ctx, step)
 	}
-	if err = r.write(ctx, step); err != nil {
+	if err := r.write(ctx, step); err != nil {
 		return state, err
 	}
 	return r.restored(ctx)
@@ -182,7 +185,7 @@ func (r *run) restoreGently(ctx context.Context, step counts) (State, error) {
 	r.parked = counts{}
 	if setback, ok := errors.AsType[*Setback](err); ok && setback.Reason != ReasonDrift {
 		r.Log.WarnContext(ctx, "canaries leave without a drain", "because", setback.Message)
-		err = nil
+		r.hasty, err = true, nil
 	}
 	if err != nil {
 		return State{}, err

@@ -115,6 +115,7 @@ type run struct {
 	touched    bool          // something was scaled or applied
 	introduced bool          // the canary was: a rollback has something to restore
 	adopting   bool          // stable has the new template
+	hasty      bool          // canaries broke while they left, and leave at once now
 	weight     Percent       // expected at the stage before
 	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline
