@@ -98,22 +98,22 @@ func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result)
 	manifests := k.write(t, true)
 
 	p := newProxy(t, l, nil)
-	r := newRunner()
-	p.interfere = func(w http.ResponseWriter, _ *http.Request, at point, _ call, forward func() *http.Response) bool {
+	victim := newRunner()
+	p.interfere = func(w http.ResponseWriter, at point, _ call, forward func() reply) bool {
 		if at != k.at {
 			return false
 		}
 		if k.after {
-			if response := forward(); response.StatusCode == http.StatusConflict {
-				p.answer(w, at, response)
+			if r := forward(); r.status == http.StatusConflict {
+				p.answer(w, at, r)
 				return true
 			}
 		}
 		p.bury()
-		r.kill()
+		victim.kill()
 		panic(http.ErrAbortHandler)
 	}
-	killed := r.run(t, k.arguments(p.kubeconfig, namespace, manifests)...)
+	killed := victim.run(t, k.arguments(p.kubeconfig, namespace, manifests)...)
 	if killed.exit != -1 {
 		res.problems = append(res.problems, fmt.Sprintf("the write did not come: exit %d", killed.exit))
 	}

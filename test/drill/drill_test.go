@@ -29,7 +29,7 @@ var (
 // TestKillSome kills one rollout at every write, before and after in turn, and
 // goes on or back in turn: what CI has time for.
 func TestKillSome(t *testing.T) {
-	l := harness.NewLab(t, "drill-ci", "drill")
+	l := harness.NewLab(t, "drill", "drill")
 	m := modes()[0]
 	var cases []kill
 	for i, at := range healthy(t, l, m) {
@@ -62,8 +62,8 @@ func TestKillEvery(t *testing.T) {
 func healthy(t *testing.T, l *harness.Lab, m mode) []point {
 	t.Helper()
 	var points []point
-	t.Run("healthy, "+m.name, func(t *testing.T) {
-		namespace := m.name + "-healthy"
+	t.Run("healthy, "+m.kind, func(t *testing.T) {
+		namespace := m.kind + "-healthy"
 		m.deploy(t, l, namespace)
 		u := attend(t, l, namespace)
 		p := newProxy(t, l, nil)
@@ -89,7 +89,7 @@ func carryAll(t *testing.T, l *harness.Lab, cases []kill) string {
 	results := map[kill]result{}
 	t.Run("killed", func(t *testing.T) {
 		for i, k := range cases {
-			name := k.mode.name + ": " + k.String()
+			name := k.kind + ": " + k.String()
 			if !strings.Contains(name, *only) {
 				continue
 			}
@@ -101,7 +101,7 @@ func carryAll(t *testing.T, l *harness.Lab, cases []kill) string {
 					defer mu.Unlock()
 					results[k] = res
 				}()
-				res = k.carry(t, l, fmt.Sprintf("%s-%d", k.mode.name, i+1))
+				res = k.carry(t, l, fmt.Sprintf("%s-%d", k.kind, i+1))
 				for _, problem := range res.problems {
 					t.Error(problem)
 				}

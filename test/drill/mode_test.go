@@ -30,7 +30,7 @@ const (
 
 // mode is a way to roll out.
 type mode struct {
-	name           string
+	kind           string
 	manifests      string // folder in the checkout
 	finish         string
 	stable, canary string // Deployments
@@ -75,8 +75,7 @@ func (m mode) deploy(t *testing.T, l *harness.Lab, namespace string) *appsv1.Dep
 	_, err := l.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		err := l.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), namespace, metav1.DeleteOptions{})
-		require.NoError(t, err)
+		require.NoError(t, l.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), namespace, metav1.DeleteOptions{}))
 	})
 	files, err := filepath.Glob(filepath.Join(m.write(t, false), "*.yaml"))
 	require.NoError(t, err)

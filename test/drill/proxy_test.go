@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -43,7 +44,14 @@ type proxy struct {
 
 // interference may do something to a call. It reports whether it has taken care of
 // the answer; forward passes the call on and returns the API server's answer.
-type interference func(w http.ResponseWriter, r *http.Request, at point, c call, forward func() *http.Response) bool
+type interference func(w http.ResponseWriter, at point, c call, forward func() reply) bool
+
+// reply is a whole answer of the API server.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
 
 // newProxy begins to listen on loopback. Nil interferes with nothing.
 func newProxy(t *testing.T, l *harness.Lab, interfere interference) *proxy {
@@ -86,7 +94,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if dead {
 		panic(http.ErrAbortHandler)
 	}
-	if p.interfere != nil && p.interfere(w, r, at, c, func() *http.Response { return p.forward(r, body) }) {
+	if p.interfere != nil && p.interfere(w, at, c, func() reply { return p.forward(r, body) }) {
 		return
 	}
 	if c.watch || !c.write {
@@ -114,7 +122,7 @@ func (p *proxy) bury() {
 
 // forward passes a call on and reads the whole answer. It is not bound to the
 // program's connection: what is sent is sent.
-func (p *proxy) forward(r *http.Request, body []byte) *http.Response {
+func (p *proxy) forward(r *http.Request, body []byte) reply {
 	out := r.Clone(r.Context())
 	out.RequestURI, out.URL.Scheme, out.URL.Host, out.Host = "", p.target.Scheme, p.target.Host, ""
 	out.Body = io.NopCloser(bytes.NewReader(body))
@@ -127,25 +135,22 @@ func (p *proxy) forward(r *http.Request, body []byte) *http.Response {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	response.Body = io.NopCloser(bytes.NewReader(data))
-	return response
+	return reply{response.StatusCode, response.Header, data}
 }
 
 // answer hands the API server's answer to a write on. A conflict does not count:
 // the program reads again and repeats the write, and how often is chance.
-func (p *proxy) answer(w http.ResponseWriter, at point, response *http.Response) {
+func (p *proxy) answer(w http.ResponseWriter, at point, r reply) {
 	p.mu.Lock()
-	if response.StatusCode == http.StatusConflict {
+	if r.status == http.StatusConflict {
 		p.seen[at.name]--
 	} else {
 		p.written = append(p.written, at)
 	}
 	p.mu.Unlock()
-	for key, values := range response.Header {
-		w.Header()[key] = values
-	}
-	w.WriteHeader(response.StatusCode)
-	_, _ = io.Copy(w, response.Body) // the program may be gone
+	maps.Copy(w.Header(), r.header)
+	w.WriteHeader(r.status)
+	_, _ = w.Write(r.body) // the program may be gone
 }
 
 // writes are the points at which something was written, in their order, and of the

@@ -23,8 +23,8 @@ func table(cases []kill, results map[kill]result, took time.Duration) string {
 	mode := ""
 	done := map[kill]bool{}
 	for _, k := range cases {
-		if k.mode.name != mode {
-			mode = k.mode.name
+		if k.kind != mode {
+			mode = k.kind
 			fmt.Fprintf(&b, "\n## %s\n\n| write | killed | resume | rollback |\n|:--|:--|:--|:--|\n", mode)
 		}
 		row := k
