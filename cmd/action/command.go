@@ -47,6 +47,7 @@ func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 		c.inputs(ctx, &code, config.CommandPlan, "Print the stage table; with --replicas alone it needs no cluster", c.plan),
 		c.inputs(ctx, &code, config.CommandRollback, "Bring back the state before the rollout, from any machine", c.rollback),
 		c.inputs(ctx, &code, config.CommandStatus, "Tell where a rollout stands and who holds it", c.status),
+		c.inputs(ctx, &code, config.CommandDoctor, "Look at a live Service and say what a rollout of it could do", c.doctor),
 		c.inputs(ctx, &code, config.CommandSample, "Measure the split of any endpoint", c.sample),
 		c.reportCommand(&code), c.versionCommand(),
 	)
@@ -69,7 +70,7 @@ func (c *Command) action(ctx context.Context, cmd *cobra.Command, code *ExitCode
 		return usage(err)
 	}
 	do := map[string]body{
-		config.CommandRun: c.run, config.CommandPlan: c.plan, config.CommandRollback: c.rollback, config.CommandStatus: c.status,
+		config.CommandRun: c.run, config.CommandPlan: c.plan, config.CommandRollback: c.rollback, config.CommandStatus: c.status, config.CommandDoctor: c.doctor,
 	}[name]
 	return c.withInputs(ctx, code, name, nil, do)
 }

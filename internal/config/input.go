@@ -10,6 +10,7 @@ const (
 	CommandSample   = "sample"
 	CommandRollback = "rollback"
 	CommandStatus   = "status"
+	CommandDoctor   = "doctor"
 	Action          = "action"
 )
 

@@ -58,7 +58,7 @@ func ActionCommand(getenv func(string) string) (string, error) {
 		}
 		text, _, _ := input.find(nil, getenv)
 		switch text {
-		case CommandRun, CommandPlan, CommandRollback, CommandStatus:
+		case CommandRun, CommandPlan, CommandRollback, CommandStatus, CommandDoctor:
 		default:
 			return "", Problems{{Input: input.Name, Value: text, Allowed: "allowed are run, plan, rollback and status"}}
 		}

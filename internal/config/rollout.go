@@ -144,6 +144,21 @@ func ParseStatus(v Values) (Status, error) {
 	return status, r.err()
 }
 
+// ParseDoctor turns the values of doctor into the options of a rollout that it is to
+// think of. The error is [Problems].
+func ParseDoctor(v Values) (Rollout, error) {
+	r := &reader{values: v}
+	options := Rollout{
+		Place: r.place(), Stable: r.object("stable"), Canary: r.object("canary"),
+		MaxSurge:       r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"),
+		MaxUnavailable: r.maxUnavailable(), MaxWeightError: 100,
+		Probe: r.choice("probe", "auto", "tcp", "udp", "http"), Address: r.host("address"),
+		Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false), Timeout: r.duration("timeout", false),
+		Finish: "auto", Removal: r.choice("removal", "auto", "park", "terminate"),
+	}
+	return options, r.err()
+}
+
 // ParsePlan turns the values of plan into options. The error is [Problems].
 func ParsePlan(v Values) (Plan, error) {
 	r := &reader{values: v}

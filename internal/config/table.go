@@ -12,15 +12,18 @@ func table() []Input {
 func rollout() []string { return []string{CommandRun, CommandPlan} }
 
 // cluster scopes what it takes to find a rollout.
-func cluster() []string { return append(rollout(), CommandRollback, CommandStatus) }
+func cluster() []string { return append(looking(), CommandRollback, CommandStatus) }
+
+// looking scopes what doctor needs of a rollout too.
+func looking() []string { return append(rollout(), CommandDoctor) }
 
 // moving scopes what bounds a move of pods.
-func moving() []string { return append(rollout(), CommandRollback) }
+func moving() []string { return append(looking(), CommandRollback) }
 
 func clusterInputs() []Input {
 	return []Input{
 		{Name: "command", Scope: []string{Action}, Default: CommandRun,
-			Help: "What the action does: `run`, `plan`, `rollback` or `status`"},
+			Help: "What the action does: `run`, `plan`, `doctor`, `rollback` or `status`"},
 		{Name: "kubeconfig", Scope: cluster(), Meaning: "`$KUBECONFIG`, then `~/.kube/config`", Secret: true,
 			Help: "Path of a kubeconfig, its YAML text, the same in base64, or the word `in-cluster`"},
 		{Name: "context", Scope: cluster(), Meaning: "the kubeconfig's",
@@ -31,9 +34,9 @@ func clusterInputs() []Input {
 			Help: "Files, directories, globs or `-` (standard input), one per line"},
 		{Name: "service", Scope: cluster(), Meaning: "the only LoadBalancer Service found",
 			Help: "Name of the Service whose flows are split"},
-		{Name: "stable", Scope: rollout(), Meaning: "the Deployment that serves",
+		{Name: "stable", Scope: looking(), Meaning: "the Deployment that serves",
 			Help: "Name of the old version's Deployment; decides only when neither or both serve"},
-		{Name: "canary", Scope: rollout(), Meaning: "the other one",
+		{Name: "canary", Scope: looking(), Meaning: "the other one",
 			Help: "Name of the new version's Deployment; decides only when neither or both serve"},
 	}
 }
@@ -48,9 +51,9 @@ func planInputs() []Input {
 			Help: "When an unfinished rollout is there: `auto` goes on with it if it is the same release and rolls it back first if not, `refuse` stops"},
 		{Name: "replicas", Scope: rollout(), Meaning: "the live stable's",
 			Help: "Pods that serve before the rollout"},
-		{Name: "max-surge", Scope: rollout(), Default: "25%",
+		{Name: "max-surge", Scope: looking(), Default: "25%",
 			Help: "Pods above `replicas` at any instant: a number, or a percentage that rounds up"},
-		{Name: "max-unavailable", Scope: rollout(), Default: "0",
+		{Name: "max-unavailable", Scope: looking(), Default: "0",
 			Help: "Pods below `replicas` at any instant: a number, or a percentage that rounds down"},
 		{Name: "max-weight-error", Scope: rollout(), Default: "5",
 			Help: "Percentage points allowed between a weight in `steps` and what whole pods can give"},
@@ -59,10 +62,11 @@ func planInputs() []Input {
 
 func probeInputs() []Input {
 	measured := append(rollout(), CommandSample)
+	asked := append(looking(), CommandSample)
 	return []Input{
-		{Name: "probe", Scope: measured, Default: "auto",
+		{Name: "probe", Scope: asked, Default: "auto",
 			Help: "How a flow asks: `tcp` (reads the banner), `udp`, `http`, or `auto` (by the port's protocol, appProtocol and name)"},
-		{Name: "address", Scope: rollout(), Meaning: "the Service's own",
+		{Name: "address", Scope: looking(), Meaning: "the Service's own",
 			Help: "IP address or host name to sample instead of the Service's own"},
 		{Name: "stable-pattern", Scope: measured, Meaning: "required for `run`",
 			Help: "Regular expression (RE2) that only answers of the stable version match"},
@@ -95,7 +99,7 @@ func timeInputs() []Input {
 			Help: "Longest sampling of one stage, from the end of propagation"},
 		{Name: "move-timeout", Scope: moving(), Default: "5m",
 			Help: "Longest time a move may show no progress"},
-		{Name: "timeout", Scope: rollout(), Default: "60m",
+		{Name: "timeout", Scope: looking(), Default: "60m",
 			Help: "Longest whole run; then the stage counts as failed. Rolling back has ten minutes of its own"},
 	}
 }
@@ -105,7 +109,7 @@ func resultInputs() []Input {
 	return []Input{
 		{Name: "finish", Scope: rollout(), Default: "auto",
 			Help: "With two Deployments, what becomes of the old one: `keep` it at zero pods (`auto`) or `delete` it. With one: `adopt` moves the pods back to it with the new template (`auto`), `handover` makes it anew around the pods that run"},
-		{Name: "removal", Scope: rollout(), Default: "auto",
+		{Name: "removal", Scope: looking(), Default: "auto",
 			Help: "How pods leave: `park` takes them out of the Service first and gives their flows `drain` to end, `terminate` leaves that to the pods; `auto` parks where the Service has only TCP ports, kube-proxy and policy Cluster"},
 		{Name: "pod-logs", Scope: moved, Default: "20",
 			Help: "Lines of a failing pod's log shown in the job log, and nowhere else"},

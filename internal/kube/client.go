@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -88,6 +89,24 @@ func (c *Client) Look(ctx context.Context, namespace, service string) (*Live, er
 	live.Deployments = list.Items
 	live.ProxyReplaced = c.proxyReplaced(ctx)
 	return live, nil
+}
+
+// OnlyBalancer is the only LoadBalancer Service of a namespace.
+func (c *Client) OnlyBalancer(ctx context.Context, namespace string) (string, error) {
+	list, err := c.Typed.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", fmt.Errorf("listing services in namespace %q: %w", namespace, err)
+	}
+	var names []string
+	for _, service := range list.Items {
+		if service.Spec.Type == corev1.ServiceTypeLoadBalancer {
+			names = append(names, service.Name)
+		}
+	}
+	if len(names) != 1 {
+		return "", fmt.Errorf("%d services of type LoadBalancer in namespace %q: name one in input \"service\" (%s)", len(names), namespace, strings.Join(sorted(names), ", "))
+	}
+	return names[0], nil
 }
 
 // proxyReplaced looks at Cilium's settings, if there are any and they may be read,
