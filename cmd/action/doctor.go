@@ -101,7 +101,7 @@ func (p *prepared) standIn() (manifest.Selection, error) {
 	var set manifest.Set
 	for _, live := range p.live.Roles() {
 		object := manifest.Object{Unstructured: kube.Template(live.Object)}
-		if live.Serves() || len(p.live.Deployments) <= 2 {
+		if _, copied := object.GetLabels()[manifest.ReleaseLabel]; !copied && (live.Serves() || len(p.live.Deployments) <= 2) {
 			set.Objects = append(set.Objects, manifest.WithReplicas(object, live.Replicas))
 		}
 	}

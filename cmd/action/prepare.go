@@ -41,6 +41,9 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	if err != nil {
 		return p, usage(err)
 	}
+	if err = set.Substitute(o.Images); err != nil {
+		return p, usage(err)
+	}
 	for _, notice := range notices {
 		p.record.Notices = append(p.record.Notices, notice.String())
 	}

@@ -14,6 +14,7 @@ type Rollout struct {
 	Place
 
 	Manifests []string // files, directories, globs, "-"
+	Images    []string // one substitution each
 	Stable    string
 	Canary    string
 
@@ -172,8 +173,8 @@ func ParsePlan(v Values) (Plan, error) {
 func (r *reader) rollout() Rollout {
 	options := Rollout{
 		Place:     r.place(),
-		Manifests: r.lines("manifests"),
-		Stable:    r.object("stable"), Canary: r.object("canary"),
+		Manifests: r.lines("manifests"), Images: r.lines("images"),
+		Stable: r.object("stable"), Canary: r.object("canary"),
 
 		Steps: r.steps(), Until: r.between("until", 0, 100), Replicas: r.optionalWhole("replicas", 100_000),
 		MaxSurge: r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"), MaxUnavailable: r.maxUnavailable(),

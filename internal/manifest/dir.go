@@ -12,8 +12,13 @@ type Dir string
 
 // Open opens a file or directory for reading.
 func (d Dir) Open(name string) (fs.File, error) {
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(string(d), name)
+	return os.Open(d.path(name))
+}
+
+// path is a name as the process sees it.
+func (d Dir) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
 	}
-	return os.Open(name)
+	return filepath.Join(string(d), name)
 }

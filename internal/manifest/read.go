@@ -19,7 +19,8 @@ const (
 
 // Read reads all manifests: files, directories (their .yaml, .yml and .json files in
 // the order of their names, without subdirectories, as kubectl does), globs, and "-"
-// for standard input. A file that several sources name is read once. files takes the
+// for standard input. A directory that holds a kustomization is rendered instead. A
+// file that several sources name is read once. files takes the
 // sources as they are: use [Dir], or any [fs.FS] for relative names.
 //
 // Deployments of removed API versions come back as apps/v1, with a notice each. The
@@ -73,7 +74,7 @@ func expand(sources []string, files fs.FS, stdin io.Reader) ([]input, Problems) 
 			seen[name] = true
 			data, err := readOne(name, files, stdin)
 			if err != nil {
-				problems = append(problems, Problem{Place: Place{File: name}, Message: "it cannot be read: " + reason(err)})
+				problems = append(problems, Problem{Place: Place{File: name}, Message: unreadable(name, err)})
 				continue
 			}
 			if name == standardInput {
@@ -86,7 +87,10 @@ func expand(sources []string, files fs.FS, stdin io.Reader) ([]input, Problems) 
 }
 
 func readOne(name string, files fs.FS, stdin io.Reader) ([]byte, error) {
-	if name != standardInput {
+	switch {
+	case isKustomization(path.Base(name)):
+		return render(files, name)
+	case name != standardInput:
 		return fs.ReadFile(files, name)
 	}
 	if stdin == nil {
@@ -122,9 +126,7 @@ func directory(name string, files fs.FS) ([]string, *Problem) {
 	var names []string
 	for _, entry := range entries {
 		if isKustomization(entry.Name()) {
-			return nil, &Problem{Place: Place{File: path.Join(name, entry.Name())},
-				Message: "kustomizations are not rendered here",
-				Hint:    fmt.Sprintf("render it first: kubectl kustomize %s > rendered.yaml", name)}
+			return []string{path.Join(name, entry.Name())}, nil
 		}
 		if !entry.IsDir() && isManifest(entry.Name()) {
 			names = append(names, path.Join(name, entry.Name()))
@@ -163,6 +165,14 @@ func isManifest(name string) bool {
 
 func isKustomization(name string) bool {
 	return name == "kustomization.yaml" || name == "kustomization.yml" || name == "Kustomization"
+}
+
+// unreadable says why a file gave nothing.
+func unreadable(name string, err error) string {
+	if isKustomization(path.Base(name)) {
+		return "it cannot be rendered: " + err.Error()
+	}
+	return "it cannot be read: " + reason(err)
 }
 
 // reason is what went wrong, without the operation and the name that messages give

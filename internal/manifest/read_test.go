@@ -61,7 +61,7 @@ func TestReadSourceProblems(t *testing.T) {
 		{"k8s/[", "k8s/[: the pattern is malformed"},
 		{"k8s/**/*.yaml", "k8s/**/*.yaml: ** is not understood\n  hint: name each directory on a line of its own"},
 		{"empty", "empty: the directory holds no .yaml, .yml or .json file\n  hint: subdirectories are not read: name each of them"},
-		{"base", "base/kustomization.yaml: kustomizations are not rendered here\n  hint: render it first: kubectl kustomize base > rendered.yaml"},
+		{"base", "base/kustomization.yaml: it cannot be rendered: a kustomization must lie in a directory of this machine"},
 		{"blank.yaml", "the manifests hold no object at all: blank.yaml"},
 		{"latin.yaml", "latin.yaml: it is not text in UTF-8"},
 	}

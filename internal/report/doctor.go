@@ -61,6 +61,10 @@ func tag(image string) string {
 	return tag
 }
 
+// telling is how many answers it takes to say that one pod gives them all: with two pods, chance does so
+// once in half a million times.
+const telling = 20
+
 // lines say what can be made of the answers.
 func (h *Heard) lines() []string {
 	lines := []string{fmt.Sprintf("%d answers, %d failed", h.Answers, h.Failed)}
@@ -82,7 +86,7 @@ func (h *Heard) lines() []string {
 	}
 	if len(h.pods) > 0 {
 		lines = append(lines, fmt.Sprintf("the answers name %d of %d pods", len(h.pods), h.Pods))
-		if len(h.pods) == 1 && h.Pods > 1 {
+		if len(h.pods) == 1 && h.Pods > 1 && h.Answers >= telling {
 			lines = append(lines, "one client always reaches the same pod: the split cannot be seen from here")
 		}
 	}
@@ -162,7 +166,7 @@ func weights(o rollout.PlanOptions) string {
 	for total := max(o.Replicas-o.MaxUnavailable, 2); total <= o.Replicas+o.MaxSurge; total++ {
 		for canary := 1; canary < total; canary++ {
 			weight := rollout.Percent(100 * float64(canary) / float64(total))
-			if text := weight.String(); !seen[text] {
+			if text := trim(float64(weight), 1); !seen[text] {
 				seen[text] = true
 				found = append(found, weight)
 			}
@@ -171,11 +175,11 @@ func weights(o rollout.PlanOptions) string {
 	slices.Sort(found)
 	var words []string
 	for _, weight := range found[:min(len(found), most)] {
-		words = append(words, weight.String())
+		words = append(words, trim(float64(weight), 1)+" %")
 	}
 	text := strings.Join(append(words, rollout.Percent(100).String()), ", ")
 	if len(found) > most {
-		text = fmt.Sprintf("%d of them, from %s to %s, and 100 %%", len(found), found[0], found[len(found)-1])
+		text = fmt.Sprintf("%d of them, from %s to %s, and 100 %%", len(found), words[0], trim(float64(found[len(found)-1]), 1)+" %")
 	}
 	return text
 }

@@ -64,7 +64,7 @@ func crashed(t *testing.T, l *lab) {
 	first := l.run(t, single(t, namespace, "single", 3, "0.9.0", "1.0.0")...)
 	require.Equal(t, "promoted", first.report.Outcome)
 	release := single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50:5m,100", "--max-surge", "1")
-	edit(t, release[1], "image: registry.example/lobby:1.1.0", "image: registry.example/lobby:1.1.0\n        env: [{name: CRASH_AFTER, value: 25s}]")
+	edit(t, release[1], "image: registry.example/lobby:1.0.0", "image: registry.example/lobby:1.0.0\n        env: [{name: CRASH_AFTER, value: 25s}]")
 	listener := harness.Listen(t, l.address(t, namespace))
 	r := l.start(t, release...)
 	crash := l.awaitCrash(t, namespace)

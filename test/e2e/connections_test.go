@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 )
@@ -180,14 +180,8 @@ func sessions(t *testing.T, l *lab) {
 	const namespace = "held-udp"
 	l.namespace(t, namespace)
 	dir := lobby(t, "        ports:\n        - name: game", "        lifecycle: {preStop: {sleep: {seconds: 6}}}\n        ports:\n        - name: game")
-	l.kubectl(t, "-n", namespace, "apply", "-f", dir)
-	l.kubectl(t, "-n", namespace, "scale", "deployment/lobby-green", "--replicas", "0")
+	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(dir, "lobby-blue.yaml"), "-f", filepath.Join(dir, "service.yaml"))
 	l.wait(t, namespace, "lobby-blue")
-	require.Eventually(t, func() bool {
-		list, err := l.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "track=green"})
-		require.NoError(t, err)
-		return len(list.Items) == 0
-	}, time.Minute, 200*time.Millisecond)
 	left := l.departures(t, namespace)
 	held := converse(t, "udp", l.address(t, namespace), 60)
 	res := l.run(t, append([]string{

@@ -106,6 +106,15 @@ func preflight(t *testing.T, l *lab) {
 	t.Run("sound", func(t *testing.T) {
 		require.NotContains(t, l.preflighted(t, 0, "--manifests", sound), "reaches stable now")
 	})
+	t.Run("doctor", func(t *testing.T) {
+		says := l.command(t, "doctor", "--namespace", namespace).stdout
+		for _, line := range []string{
+			`Deployment "lobby-blue" serves: registry.example/lobby-blue:1.8.2`, "25 %, 33.3 %, 50 %, 66.7 %, 75 %, 100 %", "pods leave by terminate",
+			"UDP sessions would end", "port 7000/TCP", "port 7000/UDP", "every answer holds the image's tag", "the answers name 3 of 3 pods", "kind: Role",
+		} {
+			require.Contains(t, says, line)
+		}
+	})
 	t.Run("manifests", func(t *testing.T) { wrongManifests(t, l) })
 	t.Run("live", func(t *testing.T) { wrongLive(t, l, sound) })
 	seen, writes := l.audited(t, began)

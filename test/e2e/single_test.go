@@ -33,11 +33,12 @@ func TestSingle(t *testing.T) {
 		})
 	}
 	t.Run("handover, R=3", func(t *testing.T) { releases(t, l, "single", 3, "handover") })
+	t.Run("kustomization", func(t *testing.T) { kustomized(t, l) })
 	t.Run("killed and gone on with", func(t *testing.T) { killed(t, l) })
 	t.Run("taken over", func(t *testing.T) { takenOver(t, l) })
 	t.Run("200 connections, parked", func(t *testing.T) { conversations(t, l, "single") })
 	t.Run("200 connections, parked by release", func(t *testing.T) { conversations(t, l, "single-equal") })
-	t.Run("UDP sessions, terminated", func(t *testing.T) { sessions(t, l) })
+	t.Run("UDP sessions", func(t *testing.T) { sessions(t, l) })
 	t.Run("baked", func(t *testing.T) { baked(t, l) })
 	t.Run("crashed", func(t *testing.T) { crashed(t, l) })
 	t.Run("suspended", func(t *testing.T) { suspended(t, l) })
@@ -49,11 +50,10 @@ func single(t *testing.T, namespace, dir string, replicas int, from, to string, 
 	data, err := os.ReadFile(filepath.Join(root, "testdata/manifests", dir, "lobby.yaml"))
 	require.NoError(t, err)
 	text := strings.Replace(string(data), "replicas: 3", fmt.Sprintf("replicas: %d", replicas), 1)
-	text = strings.Replace(text, "lobby:1.0.0", "lobby:"+to, 1)
 	manifests := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(manifests, "lobby.yaml"), []byte(text), 0o600))
 	return append(append([]string{
-		"--manifests", manifests, "--namespace", namespace,
+		"--manifests", manifests, "--images", "registry.example/lobby:" + to, "--namespace", namespace,
 		"--stable-pattern", "^" + regexp.QuoteMeta(from) + " ", "--canary-pattern", "^" + regexp.QuoteMeta(to) + " ",
 	}, fast...), more...)
 }
@@ -157,6 +157,18 @@ func (l *lab) requireOlder(t *testing.T, namespace string, than time.Time) {
 	for _, pod := range list.Items {
 		require.WithinRange(t, pod.CreationTimestamp.Time, time.Time{}, than, pod.Name)
 	}
+}
+
+// kustomized: an overlay is rendered, and what it says is what runs.
+func kustomized(t *testing.T, l *lab) {
+	t.Helper()
+	l.namespace(t, "kustomized")
+	res := l.run(t, append([]string{
+		"--manifests", "testdata/manifests/kustomize/overlay", "--namespace", "kustomized", "--stable-pattern", "^1.1.0 ", "--canary-pattern", "^1.2.0 ",
+	}, fast...)...)
+	require.Equal(t, "promoted", res.report.Outcome)
+	require.Equal(t, 2, l.replicas(t, "kustomized", "lobby"))
+	require.Contains(t, l.image(t, "kustomized"), "lobby:1.1.0")
 }
 
 // command runs another command of the program with the lab's kubeconfig.

@@ -1,0 +1,93 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// Substitution is one line of the input images.
+type Substitution struct {
+	Line string // as it was written
+	From string // a repository, or deployment/container; empty: the repository of Ref
+	Ref  string // what takes its place
+}
+
+// ParseSubstitution reads one line: "ref", "name=ref" or "deployment/container=ref".
+// Names are read as container engines do: "nginx" is docker.io/library/nginx,
+// https://github.com/distribution/reference/blob/v0.6.0/normalize.go#L25
+func ParseSubstitution(line string) (Substitution, error) {
+	s := Substitution{Line: line, Ref: line}
+	if from, ref, named := strings.Cut(line, "="); named {
+		s.From, s.Ref = strings.TrimSpace(from), strings.TrimSpace(ref)
+		if s.From == "" {
+			return s, fmt.Errorf("%q: nothing stands before \"=\"", line)
+		}
+	}
+	if _, err := reference.ParseNormalizedNamed(s.Ref); err != nil {
+		return s, fmt.Errorf("%q is no image: %w", s.Ref, err)
+	}
+	return s, nil
+}
+
+// Substitute puts images into the pod templates of a set, line by line, the first that
+// fits a container. A line that fits none is an error. The error is [Problems].
+func (s Set) Substitute(lines []string) error {
+	var problems Problems
+	var changes []Substitution
+	for _, line := range lines {
+		change, err := ParseSubstitution(line)
+		if err != nil {
+			problems = append(problems, Problem{Message: fmt.Sprintf("input %q: %v", "images", err),
+				Hint: "a line is an image, such as ghcr.io/acme/lobby:1.2, or name=image, or deployment/container=image"})
+			continue
+		}
+		changes = append(changes, change)
+	}
+	used := make([]bool, len(changes))
+	var there []string
+	for _, object := range s.Objects {
+		if !isWorkload(object) {
+			continue
+		}
+		for _, container := range containers(object, "initContainers", "containers") {
+			image := text(container, "image")
+			there = append(there, fmt.Sprintf("%s/%s=%s", object.GetName(), text(container, "name"), image))
+			at := slices.IndexFunc(changes, func(c Substitution) bool { return c.fits(object, text(container, "name"), image) })
+			if at >= 0 {
+				container["image"], used[at] = changes[at].Ref, true
+			}
+		}
+	}
+	for i, change := range changes {
+		if !used[i] {
+			problems = append(problems, Problem{
+				Message: fmt.Sprintf("input %q: %q fits no container of the manifests; they have %s", "images", change.Line, conjoin(there)),
+			})
+		}
+	}
+	return problems.orNil()
+}
+
+// fits reports whether a container gets the image of this line.
+func (c Substitution) fits(object Object, container, image string) bool {
+	if c.From == object.GetName()+"/"+container {
+		return true
+	}
+	from := c.From
+	if from == "" {
+		from = c.Ref
+	}
+	return repository(from) != "" && repository(from) == repository(image)
+}
+
+// repository is an image's name without tag and digest, empty if it is none.
+func repository(image string) string {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return ""
+	}
+	return reference.TrimNamed(named).Name()
+}
