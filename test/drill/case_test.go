@@ -29,10 +29,13 @@ type kill struct {
 	rollback bool
 }
 
-func (k kill) String() string { return fmt.Sprintf("%s, %s, then %s", k.at, k.when(), k.then()) }
+// place implements drilled.
+func (k kill) place() place {
+	return place{k.kind + ": the rollout is killed", k.at.String(), when(k.after) + ", " + k.then()}
+}
 
-func (k kill) when() string {
-	if k.after {
+func when(after bool) string {
+	if after {
 		return "after"
 	}
 	return "before"
@@ -89,7 +92,7 @@ func (u *users) leave(res *result) {
 // alone is how long nobody is there after a kill.
 const alone = 3 * time.Second
 
-// carry carries one case out, in a namespace of its own.
+// carry implements drilled.
 func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result) {
 	t.Helper()
 	began := time.Now()
@@ -97,23 +100,9 @@ func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result)
 	u := attend(t, l, namespace)
 	manifests := k.write(t, true)
 
-	p := newProxy(t, l, nil)
-	victim := newRunner()
-	p.interfere = func(w http.ResponseWriter, at point, _ call, forward func() reply) bool {
-		if at != k.at {
-			return false
-		}
-		if k.after {
-			if r := forward(); r.status == http.StatusConflict {
-				p.answer(w, at, r)
-				return true
-			}
-		}
-		p.bury()
-		victim.kill()
-		panic(http.ErrAbortHandler)
-	}
-	killed := victim.run(t, k.arguments(p.kubeconfig, namespace, manifests)...)
+	killed, _ := strike(t, l, k.at, k.after, func(kubeconfig string) []string {
+		return k.arguments(kubeconfig, namespace, manifests)
+	})
 	if killed.exit != -1 {
 		res.problems = append(res.problems, fmt.Sprintf("the write did not come: exit %d", killed.exit))
 	}
@@ -121,7 +110,7 @@ func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result)
 
 	arguments := k.arguments(l.Kubeconfig, namespace, manifests)
 	if k.rollback {
-		arguments = []string{"rollback", "--kubeconfig", l.Kubeconfig, "--namespace", namespace, "--service", "lobby", "--drain", drain}
+		arguments = rollback(l.Kubeconfig, namespace)
 	}
 	then := newRunner().run(t, arguments...)
 	res.outcome = then.Outcome
@@ -135,6 +124,29 @@ func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result)
 	u.leave(&res)
 	res.took = time.Since(began)
 	return res
+}
+
+// strike runs the program through a proxy and kills it at a write: after the API
+// server has answered, or before the write leaves. A point that does not come lets
+// it end by itself.
+func strike(t *testing.T, l *harness.Lab, at point, after bool, arguments func(kubeconfig string) []string) (outcome, *proxy) {
+	t.Helper()
+	p, victim := newProxy(t, l, nil), newRunner()
+	p.interfere = func(w http.ResponseWriter, _ *http.Request, here point, _ call, forward func() reply) bool {
+		if here != at {
+			return false
+		}
+		if after {
+			if r := forward(); r.status == http.StatusConflict {
+				p.answer(w, at, r)
+				return true
+			}
+		}
+		p.bury()
+		victim.signal(os.Kill)
+		panic(http.ErrAbortHandler)
+	}
+	return victim.run(t, arguments(p.kubeconfig)...), p
 }
 
 // judge says what is wrong with how the second command ended.
@@ -163,13 +175,13 @@ func (k kill) done() bool {
 	return k.at.name == last && k.after || k.at.name == "Lease: released, says promoted, 100 % passed"
 }
 
-// runner is a run of the program that can be killed as soon as it has begun.
+// runner is a run of the program that can get a signal as soon as it has begun.
 type runner struct{ begun chan *os.Process }
 
 func newRunner() *runner { return &runner{make(chan *os.Process, 1)} }
 
-// kill ends the program by SIGKILL. It may be called once.
-func (r *runner) kill() { _ = (<-r.begun).Kill() }
+// signal sends the program a signal. It may be called once.
+func (r *runner) signal(s os.Signal) { _ = (<-r.begun).Signal(s) }
 
 // outcome is how a run of the program ended.
 type outcome struct {

@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,34 +23,40 @@ import (
 
 var (
 	update = flag.Bool("update", false, "write docs/drill.md")
-	only   = flag.String("only", "", "carry out only cases whose name contains this")
+	only   = flag.String("only", "", "carry out only cases whose name matches this")
 )
 
-// TestKillSome kills one rollout at every write, before and after in turn, and
-// goes on or back in turn: what CI has time for.
-func TestKillSome(t *testing.T) {
+// TestSome kills one rollout at every write, before and after in turn, and goes on
+// or back in turn: what CI has time for.
+func TestSome(t *testing.T) {
 	l := harness.NewLab(t, "drill", "drill")
 	m := modes()[0]
-	var cases []kill
-	for i, at := range healthy(t, l, m) {
+	writes, _ := healthy(t, l, m)
+	var cases []drilled
+	for i, at := range writes {
 		cases = append(cases, kill{m, at, i%2 == 1, i/2%2 == 1})
 	}
 	carryAll(t, l, cases)
 }
 
-// TestKillEvery kills every rollout at every write, before and after, and goes on
-// and back.
-func TestKillEvery(t *testing.T) {
+// TestEvery kills every rollout at every write, before and after, and goes on and
+// back; kills the way back as well; and lets single calls go wrong.
+func TestEvery(t *testing.T) {
 	l := harness.NewLab(t, "drill", "drill")
-	var cases []kill
+	var cases []drilled
 	for _, m := range modes() {
-		for _, at := range healthy(t, l, m) {
+		writes, reads := healthy(t, l, m)
+		for _, at := range writes {
 			for _, after := range []bool{false, true} {
 				for _, rollback := range []bool{false, true} {
 					cases = append(cases, kill{m, at, after, rollback})
 				}
 			}
 		}
+		for _, at := range undone(t, l, m) {
+			cases = append(cases, back{m, at, false}, back{m, at, true})
+		}
+		cases = append(cases, faults(m, writes, reads)...)
 	}
 	text := carryAll(t, l, cases)
 	if *update && !t.Failed() {
@@ -58,57 +64,86 @@ func TestKillEvery(t *testing.T) {
 	}
 }
 
-// healthy carries a rollout out that nothing happens to, and returns its writes.
-func healthy(t *testing.T, l *harness.Lab, m mode) []point {
+// healthy carries a rollout out that nothing happens to, and returns its calls.
+func healthy(t *testing.T, l *harness.Lab, m mode) (writes, reads []point) {
 	t.Helper()
-	var points []point
 	t.Run("healthy, "+m.kind, func(t *testing.T) {
 		namespace := m.kind + "-healthy"
 		m.deploy(t, l, namespace)
 		u := attend(t, l, namespace)
-		p := newProxy(t, l, nil)
-		end := newRunner().run(t, m.arguments(p.kubeconfig, namespace, m.write(t, true))...)
+		end, p := strike(t, l, point{}, false, func(kubeconfig string) []string {
+			return m.arguments(kubeconfig, namespace, m.write(t, true))
+		})
 		require.Equal(t, "promoted", end.Outcome, end.Message)
 		res := result{problems: m.promoted(m.look(t, l, namespace))}
 		u.leave(&res)
 		require.Empty(t, res.problems)
-		points = p.writes()
-		for i, at := range points {
+		writes, reads = p.writes(), p.read
+		for i, at := range writes {
+			t.Logf("write %d: %s", i+1, at)
+		}
+		for i, at := range reads {
+			t.Logf("read %d: %s", i+1, at)
+		}
+	})
+	require.NotEmpty(t, writes)
+	return writes, reads
+}
+
+// undone carries a rollback out that nothing happens to, and returns its writes.
+func undone(t *testing.T, l *harness.Lab, m mode) (writes []point) {
+	t.Helper()
+	t.Run("undone, "+m.kind, func(t *testing.T) {
+		res, points := back{m, point{}, false}.undo(t, l, m.kind+"-undone")
+		require.Empty(t, res.problems)
+		writes = points
+		for i, at := range writes {
 			t.Logf("write %d: %s", i+1, at)
 		}
 	})
-	require.NotEmpty(t, points)
-	return points
+	require.NotEmpty(t, writes)
+	return writes
 }
 
+// drilled is one case.
+type drilled interface {
+	place() place
+	carry(t *testing.T, l *harness.Lab, namespace string) result // in a namespace of its own
+}
+
+// place is where a case stands in the report.
+type place struct{ section, row, column string }
+
+func (p place) String() string { return p.section + ": " + p.row + ": " + p.column }
+
 // carryAll carries cases out, several at a time, and returns the report.
-func carryAll(t *testing.T, l *harness.Lab, cases []kill) string {
+func carryAll(t *testing.T, l *harness.Lab, cases []drilled) string {
 	t.Helper()
 	began := time.Now()
+	cases = slices.DeleteFunc(cases, func(c drilled) bool {
+		matched, err := regexp.MatchString(*only, c.place().String())
+		require.NoError(t, err)
+		return !matched
+	})
 	var mu sync.Mutex
-	results := map[kill]result{}
-	t.Run("killed", func(t *testing.T) {
-		for i, k := range cases {
-			name := k.kind + ": " + k.String()
-			if !strings.Contains(name, *only) {
-				continue
-			}
-			t.Run(name, func(t *testing.T) {
+	results := map[place]result{}
+	t.Run("cases", func(t *testing.T) {
+		for i, c := range cases {
+			t.Run(c.place().String(), func(t *testing.T) {
 				t.Parallel()
 				res := result{outcome: "not carried out", problems: []string{"not carried out"}}
 				defer func() {
 					mu.Lock()
 					defer mu.Unlock()
-					results[k] = res
+					results[c.place()] = res
 				}()
-				res = k.carry(t, l, fmt.Sprintf("%s-%d", k.kind, i+1))
+				res = c.carry(t, l, fmt.Sprintf("case-%d", i+1))
 				for _, problem := range res.problems {
-					t.Error(problem)
+					t.Error("problem: " + problem)
 				}
 			})
 		}
 	})
-	cases = slices.DeleteFunc(cases, func(k kill) bool { _, done := results[k]; return !done })
 	text := table(cases, results, time.Since(began))
 	t.Log("\n" + text)
 	return text

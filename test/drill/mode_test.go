@@ -114,6 +114,11 @@ func (m mode) arguments(kubeconfig, namespace, manifests string) []string {
 	}
 }
 
+// rollback are the program's for the way back.
+func rollback(kubeconfig, namespace string) []string {
+	return []string{"rollback", "--kubeconfig", kubeconfig, "--namespace", namespace, "--service", "lobby", "--drain", drain}
+}
+
 // left is what a namespace holds in the end.
 type left struct {
 	stable, canary *appsv1.Deployment // nil: there is none

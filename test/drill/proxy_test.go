@@ -33,6 +33,7 @@ type proxy struct {
 	transport  http.RoundTripper
 	passing    *httputil.ReverseProxy
 	interfere  interference
+	cut        func() // ends every connection, in the middle of whatever it carries
 
 	mu    sync.Mutex
 	namer namer
@@ -40,11 +41,12 @@ type proxy struct {
 	dead  bool // the program is no more: nothing of it may come through
 
 	written []point // in the order in which the API server answered
+	read    []point // in the order in which they came
 }
 
 // interference may do something to a call. It reports whether it has taken care of
 // the answer; forward passes the call on and returns the API server's answer.
-type interference func(w http.ResponseWriter, at point, c call, forward func() reply) bool
+type interference func(w http.ResponseWriter, r *http.Request, at point, c call, forward func() reply) bool
 
 // reply is a whole answer of the API server.
 type reply struct {
@@ -70,6 +72,7 @@ func newProxy(t *testing.T, l *harness.Lab, interfere interference) *proxy {
 	server := httptest.NewUnstartedServer(p)
 	server.Config.ErrorLog = p.passing.ErrorLog
 	server.Start()
+	p.cut = server.CloseClientConnections
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	p.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
 	text := fmt.Sprintf(`apiVersion: v1
@@ -94,7 +97,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if dead {
 		panic(http.ErrAbortHandler)
 	}
-	if p.interfere != nil && p.interfere(w, at, c, func() reply { return p.forward(r, body) }) {
+	if p.interfere != nil && p.interfere(w, r, at, c, func() reply { return p.forward(r, body) }) {
 		return
 	}
 	if c.watch || !c.write {
@@ -110,7 +113,11 @@ func (p *proxy) meet(r *http.Request, body []byte) (call, point, bool) {
 	defer p.mu.Unlock()
 	c := p.namer.name(r, body)
 	p.seen[c.name]++
-	return c, point{c.name, p.seen[c.name]}, p.dead
+	at := point{c.name, p.seen[c.name]}
+	if !c.write {
+		p.read = append(p.read, at)
+	}
+	return c, at, p.dead
 }
 
 // bury lets nothing through any more.

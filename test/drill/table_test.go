@@ -4,12 +4,14 @@ package drill
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// table is the report as Markdown: a row for each write and kill point.
-func table(cases []kill, results map[kill]result, took time.Duration) string {
+// table is the report as Markdown: sections of rows and columns, each in the order
+// of the cases.
+func table(cases []drilled, results map[place]result, took time.Duration) string {
 	var b strings.Builder
 	failed, opened, lost := 0, 0, 0
 	for _, res := range results {
@@ -20,33 +22,43 @@ func table(cases []kill, results map[kill]result, took time.Duration) string {
 	}
 	fmt.Fprintf(&b, "%d cases in %s, %d of them failed; %d of %d new connections were lost.\n",
 		len(results), took.Round(time.Second), failed, lost, opened)
-	mode := ""
-	done := map[kill]bool{}
-	for _, k := range cases {
-		if k.kind != mode {
-			mode = k.kind
-			fmt.Fprintf(&b, "\n## %s\n\n| write | killed | resume | rollback |\n|:--|:--|:--|:--|\n", mode)
+	var places []place
+	for _, c := range cases {
+		places = append(places, c.place())
+	}
+	for _, section := range unique(places, func(p place) string { return p.section }) {
+		inside := slices.DeleteFunc(slices.Clone(places), func(p place) bool { return p.section != section })
+		columns := unique(inside, func(p place) string { return p.column })
+		fmt.Fprintf(&b, "\n## %s\n\n| call | %s |\n|:--|%s\n", section, strings.Join(columns, " | "), strings.Repeat(":--|", len(columns)))
+		for _, row := range unique(inside, func(p place) string { return p.row }) {
+			fmt.Fprintf(&b, "| %s |", row)
+			for _, column := range columns {
+				res, done := results[place{section, row, column}]
+				fmt.Fprintf(&b, " %s |", cell(res, done))
+			}
+			b.WriteString("\n")
 		}
-		row := k
-		row.rollback = false
-		if done[row] {
-			continue
-		}
-		done[row] = true
-		back := row
-		back.rollback = true
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", k.at, k.when(), cell(results, row), cell(results, back))
 	}
 	return b.String()
 }
 
+// unique are the different values of a field, in the order in which they appear.
+func unique(places []place, field func(place) string) []string {
+	var found []string
+	for _, p := range places {
+		if value := field(p); !slices.Contains(found, value) {
+			found = append(found, value)
+		}
+	}
+	return found
+}
+
 // cell is what came of one case.
-func cell(results map[kill]result, k kill) string {
-	res, done := results[k]
+func cell(res result, done bool) string {
 	if !done {
 		return ""
 	}
-	text := fmt.Sprintf("%s, %d of %d lost", res.outcome, res.lost, res.opened)
+	text := fmt.Sprintf("%s, %d lost", res.outcome, res.lost)
 	if len(res.problems) > 0 {
 		return "**failed**: " + text
 	}
