@@ -43,7 +43,7 @@ func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	// rollout makes a few dozen requests and waits for each.
 	config.QPS, config.Burst = 50, 100
 	client := &Client{}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return fence{next, &client.held} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return patience{fence{next, &client.held}} })
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a Kubernetes client: %w", err)

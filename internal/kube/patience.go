@@ -1,0 +1,49 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// answersIn is how long the API server may take for a whole answer. It ends its own
+// work on a request after 60 s, but what stands before it may never say so, and a
+// rollout must not wait longer than its Lease lives.
+const answersIn = 30 * time.Second
+
+// patience bounds every request but watches, which last for as long as they like.
+// client-go's own time-out would end those as well.
+type patience struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (p patience) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Query().Has("watch") {
+		return p.next.RoundTrip(request)
+	}
+	ctx, cancel := context.WithTimeoutCause(request.Context(), answersIn,
+		fmt.Errorf("the API server did not answer within %s: %w", answersIn, context.DeadlineExceeded))
+	response, err := p.next.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		if ctx.Err() != nil && request.Context().Err() == nil {
+			err = context.Cause(ctx)
+		}
+		cancel()
+		return nil, err
+	}
+	response.Body = cancelling{response.Body, cancel}
+	return response, nil
+}
+
+// cancelling ends the time-out of an answer that has been read.
+type cancelling struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (c cancelling) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
