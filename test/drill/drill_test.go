@@ -24,6 +24,7 @@ import (
 var (
 	update = flag.Bool("update", false, "write docs/drill.md")
 	only   = flag.String("only", "", "carry out only cases whose name matches this")
+	way    = flag.String("mode", "", "carry out only cases of modes that match this")
 )
 
 // TestSome kills one rollout at every write, before and after in turn, and goes on
@@ -45,6 +46,9 @@ func TestEvery(t *testing.T) {
 	l := harness.NewLab(t, "drill", "drill")
 	var cases []drilled
 	for _, m := range modes() {
+		if !regexp.MustCompile(*way).MatchString(m.kind) {
+			continue
+		}
 		writes, reads := healthy(t, l, m)
 		for _, at := range writes {
 			for _, after := range []bool{false, true} {
