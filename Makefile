@@ -2,6 +2,7 @@
 # make demo       the seed's canary on a real cluster on this machine
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
+# make drill      kill rollouts at every write and go on or back, under 60 minutes
 # make generate   action.yml and the README's tables, from internal/config
 
 SHELL := /bin/bash
@@ -15,8 +16,12 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.dat
 CACHE := $(or $(L4_LAB_CACHE),$(HOME)/.cache/l4-canary)
 GOLANGCI := $(CACHE)/golangci-lint-v2.15.0/golangci-lint
 E2E_TIMEOUT := 40m
+# -update writes the report into docs; -mode and -only choose cases by a pattern.
+DRILL_FLAGS ?=
+# Cases at a time. More than that on two cores, and the clients wait for a core.
+DRILL_PARALLEL ?= 5
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e kubernetes packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults kubernetes packages verify demo demo-down generate clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -59,6 +64,18 @@ lab-e2e: kubernetes packages
 
 e2e: build kubernetes packages
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -v ./test/e2e
+
+# Kill every rollout at every write.
+drill: build kubernetes packages
+	go test -tags e2e -count=1 -timeout 60m -parallel $(DRILL_PARALLEL) -v -run TestEvery ./test/drill $(DRILL_FLAGS)
+
+# One rollout, every write, before and after and on and back in turn.
+drill-ci: build kubernetes packages
+	go test -tags e2e -count=1 -timeout 10m -parallel $(DRILL_PARALLEL) -v -run TestSome ./test/drill $(DRILL_FLAGS)
+
+# Every call of a rollout goes wrong once.
+drill-faults: build kubernetes packages
+	go test -tags e2e -count=1 -timeout 60m -parallel $(DRILL_PARALLEL) -v -run TestFaults ./test/drill $(DRILL_FLAGS)
 
 # What the tests need beside Go; the lab installs its own.
 packages:

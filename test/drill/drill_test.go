@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	update = flag.Bool("update", false, "write docs/drill.md")
+	update = flag.Bool("update", false, "write the report into docs")
 	only   = flag.String("only", "", "carry out only cases whose name matches this")
 	way    = flag.String("mode", "", "carry out only cases of modes that match this")
 )
@@ -37,34 +37,57 @@ func TestSome(t *testing.T) {
 	for i, at := range writes {
 		cases = append(cases, kill{m, at, i%2 == 1, i/2%2 == 1})
 	}
-	carryAll(t, l, cases)
+	publish(t, "", carryAll(t, l, cases))
 }
 
 // TestEvery kills every rollout at every write, before and after, and goes on and
-// back; kills the way back as well; and lets single calls go wrong.
+// back; and kills the way back as well.
 func TestEvery(t *testing.T) {
 	l := harness.NewLab(t, "drill", "drill")
 	var cases []drilled
-	for _, m := range modes() {
-		if !regexp.MustCompile(*way).MatchString(m.kind) {
-			continue
-		}
-		writes, reads := healthy(t, l, m)
+	for _, m := range chosen() {
+		writes, _ := healthy(t, l, m)
 		for _, at := range writes {
-			for _, after := range []bool{false, true} {
-				for _, rollback := range []bool{false, true} {
-					cases = append(cases, kill{m, at, after, rollback})
-				}
+			cases = append(cases, kill{m, at, false, false}, kill{m, at, true, true})
+			if m.wholly {
+				cases = append(cases, kill{m, at, false, true}, kill{m, at, true, false})
 			}
+		}
+		if !m.wholly {
+			continue
 		}
 		for _, at := range undone(t, l, m) {
 			cases = append(cases, back{m, at, false}, back{m, at, true})
 		}
+	}
+	publish(t, "docs/drill.md", aboutKills+carryAll(t, l, cases))
+}
+
+// TestFaults lets every call of a rollout go wrong once, in every way that an API
+// server has.
+func TestFaults(t *testing.T) {
+	l := harness.NewLab(t, "drill", "drill")
+	var cases []drilled
+	for _, m := range chosen()[:1] {
+		writes, reads := healthy(t, l, m)
 		cases = append(cases, faults(m, writes, reads)...)
 	}
-	text := carryAll(t, l, cases)
-	if *update && !t.Failed() {
-		require.NoError(t, os.WriteFile(filepath.Join(harness.Root(t), "docs/drill.md"), []byte(text), 0o600))
+	publish(t, "docs/drill-faults.md", aboutFaults+carryAll(t, l, cases))
+}
+
+// chosen are the modes that are asked for.
+func chosen() []mode {
+	return slices.DeleteFunc(modes(), func(m mode) bool { return !regexp.MustCompile(*way).MatchString(m.kind) })
+}
+
+// publish prints the report and, if asked to, writes it into a file of the checkout
+// when nothing failed and nothing was left out.
+func publish(t *testing.T, file, text string) {
+	t.Helper()
+	_, err := fmt.Fprintln(os.Stdout, text)
+	require.NoError(t, err)
+	if *update && file != "" && *only == "" && *way == "" && !t.Failed() {
+		require.NoError(t, os.WriteFile(filepath.Join(harness.Root(t), file), []byte(text), 0o600))
 	}
 }
 
@@ -148,7 +171,5 @@ func carryAll(t *testing.T, l *harness.Lab, cases []drilled) string {
 			})
 		}
 	})
-	text := table(cases, results, time.Since(began))
-	t.Log("\n" + text)
-	return text
+	return table(cases, results, time.Since(began))
 }

@@ -35,16 +35,17 @@ type mode struct {
 	finish         string
 	stable, canary string // Deployments
 	single         bool   // stable's Deployment ends up with the new version
+	wholly         bool   // every kill point is tried with both ways to go from there
 }
 
 // modes are all ways of which a kill could be told from another: how pods leave,
 // and what becomes of the Deployments.
 func modes() []mode {
 	return []mode{
-		{"adopt", "testdata/manifests/single", "adopt", "lobby", "lobby-canary", true},
-		{"pair", "test/drill/testdata/pair", "keep", "lobby-blue", "lobby-green", false},
-		{"handover", "testdata/manifests/single", "handover", "lobby", "lobby-canary", true},
-		{"adopt-released", "testdata/manifests/single-equal", "adopt", "lobby", "lobby-canary", true},
+		{"adopt", "testdata/manifests/single", "adopt", "lobby", "lobby-canary", true, true},
+		{"pair", "test/drill/testdata/pair", "keep", "lobby-blue", "lobby-green", false, true},
+		{"handover", "testdata/manifests/single", "handover", "lobby", "lobby-canary", true, true},
+		{"adopt-released", "testdata/manifests/single-equal", "adopt", "lobby", "lobby-canary", true, false},
 	}
 }
 

@@ -9,6 +9,29 @@ import (
 	"time"
 )
 
+// What stands above the reports.
+const (
+	aboutKills = `# The drill: killed at every write
+
+Written by ` + "`make drill DRILL_FLAGS=-update`" + `. A proxy stands between ` + "`l4-canary`" + ` and the API server of a real
+cluster. At one write of the program it sends it SIGKILL: *before* the write leaves, or *after* the API server has
+answered and before the program hears of it. Then nobody is there for 3 s. Then the same command is run again (*resume*),
+or ` + "`l4-canary rollback`" + `. Every cell is such a case in a namespace of its own, with two pods, steps 50 and 100, and clients
+that open 50 new connections a second all the while. A case fails if a connection is lost, if fewer than two pods are
+ready in the Service at any instant, or if what is left in the end is not exactly what it should be: pods, counts,
+templates, the copy, the Lease, parked pods.
+
+`
+	aboutFaults = `# The drill: an API server that misbehaves
+
+Written by ` + "`make drill-faults DRILL_FLAGS=-update`" + `. One call of a rollout meets one fault, once: an answer that it did not
+deserve, a connection cut before the call arrives or after it was carried out, no answer at all, a slow one. The run has
+to end promoted, or refused or rolled back with everything as it was before; no client may lose a connection. SIGINT at a
+write has to stop the run within 5 s with exit status 130, and the same command then ends promoted.
+
+`
+)
+
 // table is the report as Markdown: sections of rows and columns, each in the order
 // of the cases.
 func table(cases []drilled, results map[place]result, took time.Duration) string {
