@@ -27,8 +27,11 @@ func (b back) place() place {
 // begun is where the rollout is that is rolled back: as far from where it began as
 // it comes while its pods still move.
 func (m mode) begun() point {
-	if m.single {
+	switch m.finish {
+	case "adopt":
 		return point{"park a pod of " + m.canary, 1}
+	case "handover":
+		return point{"create deployment", 1}
 	}
 	return point{"park a pod of " + m.stable, 2}
 }
