@@ -98,7 +98,7 @@ func (j *journal) Troubled(ctx context.Context, pods []rollout.Trouble) {
 	const mostPods = 3
 	for _, trouble := range pods[:min(mostPods, len(pods))] {
 		j.log.ErrorContext(ctx, "a pod does not serve", "pod", trouble.Pod, "reason", trouble.Reason, "says", trouble.Message)
-		if j.options.PodLogs == 0 || j.logs == nil {
+		if j.options.PodLogs == 0 || j.logs == nil || trouble.Pod == "" {
 			continue
 		}
 		text, err := j.logs.Logs(ctx, trouble.Pod, j.options.PodLogs)

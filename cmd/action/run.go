@@ -128,7 +128,7 @@ func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *
 	j.logs = cluster
 	return &rollout.Rollout{
 		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster,
-		Journal: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
+		Scout: cluster, Journal: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
 	}
 }
 

@@ -15,7 +15,7 @@ func (c *Client) AllRights() []Right {
 		rights = append(rights, Right{verb, "", "services", ""}) // of the manifests
 	}
 	for group, resources := range map[string][]string{
-		"": {"resourcequotas", "limitranges"}, "autoscaling": {"horizontalpodautoscalers"},
+		"": {"events", "resourcequotas", "limitranges"}, "autoscaling": {"horizontalpodautoscalers"},
 		"policy": {"poddisruptionbudgets"}, "networking.k8s.io": {"networkpolicies"},
 	} {
 		for _, resource := range resources {

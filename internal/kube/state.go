@@ -45,6 +45,11 @@ func compute(s snapshot) rollout.State {
 			count(&state, &state.Canary, pod, probe.Canary)
 		}
 	}
+	for side, d := range map[probe.Version]*appsv1.Deployment{probe.Stable: s.stable, probe.Canary: s.canary} {
+		if t, short := shortage(d, side); short {
+			state.Troubles = append(state.Troubles, t)
+		}
+	}
 	slices.SortFunc(state.Troubles, worstFirst)
 	if s.service != nil {
 		state.Addresses = addresses(s.service)

@@ -1,12 +1,15 @@
 package kube
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
@@ -49,7 +52,7 @@ func trouble(pod *corev1.Pod, side probe.Version) (rollout.Trouble, bool) {
 		}
 	}
 	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
-		t.Message, t.Since = "not scheduled: "+c.Message, c.LastTransitionTime.Time
+		t.Reason, t.Message, t.Since = rollout.ReasonUnschedulable, "not scheduled: "+c.Message, c.LastTransitionTime.Time
 		return t, true
 	}
 	return t, false
@@ -111,6 +114,36 @@ func fatal(waiting *corev1.ContainerStateWaiting) bool {
 	}
 	message := strings.ToLower(waiting.Message)
 	return slices.ContainsFunc(finalWords, func(words string) bool { return strings.Contains(message, words) })
+}
+
+// shortage is a Deployment's account of pods that cannot even be made; false if it
+// has none.
+func shortage(d *appsv1.Deployment, side probe.Version) (rollout.Trouble, bool) {
+	if d == nil {
+		return rollout.Trouble{}, false
+	}
+	for _, c := range d.Status.Conditions {
+		if c.Type != appsv1.DeploymentReplicaFailure || c.Status != corev1.ConditionTrue {
+			continue
+		}
+		t := rollout.Trouble{Side: side, Message: "no pod can be made: " + c.Message, Since: c.LastTransitionTime.Time}
+		if strings.Contains(c.Message, "exceeded quota") || strings.Contains(c.Message, "failed quota") {
+			t.Reason = rollout.ReasonQuota
+		}
+		return t, true
+	}
+	return rollout.Trouble{}, false
+}
+
+// Coming implements rollout.Scout by what autoscalers of nodes say of a pod,
+// https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#what-events-are-emitted-by-ca
+// and https://karpenter.sh/docs/troubleshooting/
+func (c *Cluster) Coming(ctx context.Context, pod string) bool {
+	events, err := c.Typed.CoreV1().Events(c.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + pod})
+	if err != nil {
+		return false // nothing is known
+	}
+	return slices.ContainsFunc(events.Items, func(e corev1.Event) bool { return e.Reason == "TriggeredScaleUp" || e.Reason == "Nominated" })
 }
 
 // condition finds a condition of the pod.

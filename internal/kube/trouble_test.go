@@ -1,12 +1,17 @@
 package kube
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
@@ -148,4 +153,46 @@ func TestTroubleOfUnscheduledPods(t *testing.T) {
 	require.Equal(t, since.Time, got.Since)
 	_, ok = trouble(pod("lobby-1", "new", inPhase(corev1.PodPending), scheduled(corev1.ConditionTrue)), probe.Canary)
 	require.False(t, ok)
+}
+
+// TestShortage: a Deployment tells why no pod can be made.
+func TestShortage(t *testing.T) {
+	t.Parallel()
+	for message, reason := range map[string]rollout.Reason{
+		`pods "new-x" is forbidden: exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3`: rollout.ReasonQuota,
+		`pods "new-x" is forbidden: failed quota: team: must specify limits.memory`:                          rollout.ReasonQuota,
+		`pods "new-x" is forbidden: violates PodSecurity "restricted:latest"`:                                "",
+	} {
+		d := deployment("new", 1)
+		d.Status.Conditions = []appsv1.DeploymentCondition{
+			{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Message: "exceeded quota"},
+			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: message, LastTransitionTime: born},
+		}
+		state := compute(snapshot{stable: deployment("old", 1), canary: d})
+		require.Equal(t, []rollout.Trouble{{Side: probe.Canary, Reason: reason, Message: "no pod can be made: " + message, Since: born.Time}}, state.Troubles)
+		d.Status.Conditions[1].Status = corev1.ConditionFalse
+		require.Empty(t, compute(snapshot{canary: d}).Troubles)
+	}
+}
+
+// TestComing: an autoscaler's event is for one pod.
+func TestComing(t *testing.T) {
+	t.Parallel()
+	typed := fake.NewClientset()
+	typed.PrependReactor("list", "events", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		list, _ := action.(clienttesting.ListActionImpl)
+		require.Equal(t, namespace, list.Namespace)
+		reason := map[string]string{
+			"involvedObject.kind=Pod,involvedObject.name=a": "TriggeredScaleUp", "involvedObject.kind=Pod,involvedObject.name=b": "Nominated",
+			"involvedObject.kind=Pod,involvedObject.name=c": "FailedScheduling",
+		}[list.ListOptions.FieldSelector]
+		if reason == "" {
+			return true, nil, errors.New("forbidden")
+		}
+		return true, &corev1.EventList{Items: []corev1.Event{{Reason: reason}}}, nil
+	})
+	cluster := &Cluster{Client: &Client{Typed: typed}, Target: Target{Namespace: namespace}}
+	for pod, coming := range map[string]bool{"a": true, "b": true, "c": false, "d": false} {
+		require.Equal(t, coming, cluster.Coming(t.Context(), pod), pod)
+	}
 }

@@ -23,6 +23,8 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonConfig:            "A container cannot be configured",
 	rollout.ReasonCrashLoop:         "A container crashes again and again",
 	rollout.ReasonOOM:               "A container ran out of memory",
+	rollout.ReasonQuota:             "The namespace's quota is used up",
+	rollout.ReasonUnschedulable:     "A pod found no node",
 	rollout.ReasonDeadline:          "It took longer than it may",
 	rollout.ReasonDrift:             "Someone else changed what this run had written",
 	rollout.ReasonBaseline:          "Stable did not pass on its own, before the canary had any part",

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ func (r *run) follow(ctx context.Context, done func(State) (bool, error)) (State
 func watch(ctx context.Context, cluster Cluster, done func(State) (bool, error)) (State, error) {
 	var state State
 	for {
-		next, err := cluster.Next(ctx, state.Revision)
+		next, err := next(ctx, cluster, state)
 		if err != nil {
 			return state, err
 		}
@@ -31,10 +32,28 @@ func watch(ctx context.Context, cluster Cluster, done func(State) (bool, error))
 	}
 }
 
+// next is the next state of the cluster, or the same again after a while.
+func next(ctx context.Context, cluster Cluster, now State) (State, error) {
+	limited, cancel := context.WithTimeout(ctx, lookAgain)
+	defer cancel()
+	state, err := cluster.Next(limited, now.Revision)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && now.Revision > 0 {
+		return now, nil
+	}
+	return state, err
+}
+
 // await watches until the state is reached. It gives up at once on drift and on
-// pods that are beyond help, and after MoveTimeout without any progress.
+// pods that are beyond help, on trouble that has had its grace, and after MoveTimeout
+// without any progress.
 func (r *run) await(ctx context.Context, reached func(State) bool) (State, error) {
-	return r.awaitUnless(ctx, reached, r.hopeless)
+	waiting := patience{}
+	return r.awaitUnless(ctx, reached, func(s State) error {
+		if err := r.hopeless(s); err != nil {
+			return err
+		}
+		return r.overdue(ctx, s, waiting)
+	})
 }
 
 // awaitUnless is await with another idea of when waiting is hopeless.
@@ -101,6 +120,9 @@ func (r *run) drifted(s State) error {
 
 // accuse says in one sentence what a pod says of itself.
 func (r *run) accuse(t Trouble) string {
+	if t.Pod == "" {
+		return fmt.Sprintf("%s (%s): %s", r.name(t.Side), t.Side, t.Message)
+	}
 	return fmt.Sprintf("pod %s of %s (%s) does not serve: %s", t.Pod, r.name(t.Side), t.Side, t.Message)
 }
 
@@ -114,7 +136,7 @@ func (r *run) stalled(s State, waited time.Duration) error {
 		}
 	}
 	for _, t := range s.Troubles {
-		laggards = append(laggards, fmt.Sprintf("%s: %s", t.Pod, t.Message))
+		laggards = append(laggards, fmt.Sprintf("%s: %s", cmp.Or(t.Pod, r.name(t.Side)), t.Message))
 	}
 	return &Setback{
 		Reason: ReasonDeadline, Troubles: s.Troubles,

@@ -58,21 +58,24 @@ const (
 
 // Reasons of a run's outcome.
 const (
-	ReasonImage       Reason = "IMAGE"
-	ReasonConfig      Reason = "CONFIG"
-	ReasonCrashLoop   Reason = "CRASH_LOOP"
-	ReasonOOM         Reason = "OOM"
-	ReasonDeadline    Reason = "DEADLINE"
-	ReasonDrift       Reason = "DRIFT"
-	ReasonBaseline    Reason = "BASELINE"
-	ReasonCancelled   Reason = "CANCELLED"
-	ReasonTakenOver   Reason = "TAKEN_OVER"
-	ReasonLocked      Reason = "LOCKED"
-	ReasonSuperseded  Reason = "SUPERSEDED"
-	ReasonInput       Reason = "INPUT"
-	ReasonPreflight   Reason = "PREFLIGHT"
-	ReasonUnreachable Reason = "UNREACHABLE"
-	ReasonForbidden   Reason = "FORBIDDEN"
+	ReasonImage     Reason = "IMAGE"
+	ReasonConfig    Reason = "CONFIG"
+	ReasonCrashLoop Reason = "CRASH_LOOP"
+	ReasonOOM       Reason = "OOM"
+	ReasonQuota     Reason = "QUOTA"
+
+	ReasonUnschedulable Reason = "UNSCHEDULABLE"
+	ReasonDeadline      Reason = "DEADLINE"
+	ReasonDrift         Reason = "DRIFT"
+	ReasonBaseline      Reason = "BASELINE"
+	ReasonCancelled     Reason = "CANCELLED"
+	ReasonTakenOver     Reason = "TAKEN_OVER"
+	ReasonLocked        Reason = "LOCKED"
+	ReasonSuperseded    Reason = "SUPERSEDED"
+	ReasonInput         Reason = "INPUT"
+	ReasonPreflight     Reason = "PREFLIGHT"
+	ReasonUnreachable   Reason = "UNREACHABLE"
+	ReasonForbidden     Reason = "FORBIDDEN"
 )
 
 // Record is everything a run planned, did and saw. It is complete enough to
@@ -176,9 +179,9 @@ type PodCount struct {
 
 // Trouble is a pod's own account of why it does not serve.
 type Trouble struct {
-	Pod      string
+	Pod      string        // empty: the Deployment could not make one
 	Side     probe.Version // Stable or Canary
-	Reason   Reason        // IMAGE, CONFIG, CRASH_LOOP, OOM …
+	Reason   Reason        // IMAGE, CONFIG, CRASH_LOOP, OOM, QUOTA, UNSCHEDULABLE; empty if it is none of them
 	Message  string        // the kubelet's words
 	Since    time.Time     // when it began; zero if unknown
 	Restarts int

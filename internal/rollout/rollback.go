@@ -47,7 +47,7 @@ var refusals = map[Reason]bool{ReasonInput: true, ReasonPreflight: true, ReasonU
 // flows would need to end: those flows fail.
 var harmful = map[Reason]bool{
 	ReasonFailErrors: true, ReasonFailRestarts: true,
-	ReasonImage: true, ReasonConfig: true, ReasonCrashLoop: true, ReasonOOM: true,
+	ReasonImage: true, ReasonConfig: true, ReasonCrashLoop: true, ReasonOOM: true, ReasonQuota: true, ReasonUnschedulable: true,
 }
 
 // fault is the error of a run that could not do its work. A setback is a result,

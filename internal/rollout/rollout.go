@@ -98,6 +98,7 @@ type Rollout struct {
 	Memory  *Memory         // of an unfinished rollout of this release, to be gone on with
 	Objects json.RawMessage // for the memory: what the cluster would bring back
 	Log     *slog.Logger
+	Scout   Scout   // nil: nobody knows of room to come
 	Record  *Record // with what is known before the run: names, images, notices
 }
 
