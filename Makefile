@@ -16,6 +16,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.dat
 CACHE := $(or $(L4_LAB_CACHE),$(HOME)/.cache/l4-canary)
 GOLANGCI := $(CACHE)/golangci-lint-v2.15.0/golangci-lint
 E2E_TIMEOUT := 40m
+# Rollouts at a time: they wait more than they work.
+E2E_PARALLEL ?= 4
 # -update writes the report into docs; -mode and -only choose cases by a pattern.
 DRILL_FLAGS ?=
 # Cases at a time. More than that on two cores, and the clients wait for a core.
@@ -63,7 +65,7 @@ lab-e2e: kubernetes packages
 	cd lab && go test -tags e2e -run TestLab -count=1 -timeout $(E2E_TIMEOUT) .
 
 e2e: build kubernetes packages
-	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -v ./test/e2e
+	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -parallel $(E2E_PARALLEL) -v ./test/e2e
 
 # Kill every rollout at every write.
 drill: build kubernetes packages

@@ -129,7 +129,9 @@ func removeEngine(t *testing.T, dir string) {
 }
 
 // buildContext makes the two bases, a Go toolchain and a shell, and copies the
-// checkout with its dependencies vendored, so that the build needs no network.
+// checkout with its dependencies vendored, so that the build needs no network. The
+// toolchain comes with what it has compiled before, which a runner would have to wait
+// for.
 func buildContext(t *testing.T, docker func(*testing.T, ...string) string) string {
 	t.Helper()
 	busybox, err := exec.LookPath("busybox")
@@ -137,8 +139,6 @@ func buildContext(t *testing.T, docker func(*testing.T, ...string) string) strin
 	base := t.TempDir()
 	shell(t, base, `mkdir -p bin tmp etc && cp "$1" bin/busybox && for tool in sh env tail mv rm tar cat ls; do ln bin/busybox bin/$tool; done`, busybox)
 	importImage(t, docker, base, "local/busybox")
-	shell(t, base, `mkdir -p usr/local && cp -a "$1" usr/local/go`, strings.TrimSpace(shell(t, root, "go env GOROOT")))
-	importImage(t, docker, base, "local/go", "ENV PATH=/usr/local/go/bin:/bin", "ENV GOTOOLCHAIN=local", "ENV HOME=/tmp")
 	context := t.TempDir()
 	for _, name := range []string{"go.mod", "go.sum", "Dockerfile", ".dockerignore"} {
 		data, err := os.ReadFile(filepath.Join(root, name))
@@ -149,7 +149,22 @@ func buildContext(t *testing.T, docker func(*testing.T, ...string) string) strin
 		require.NoError(t, os.CopyFS(filepath.Join(context, dir), os.DirFS(filepath.Join(root, dir))))
 	}
 	shell(t, context, "go mod vendor")
+	compiled := filepath.Join(cacheDir(t), "container-action")
+	shell(t, context, `CGO_ENABLED=0 GOCACHE="$1" go build -trimpath -o /dev/null ./cmd/action`, compiled)
+	shell(t, base, `mkdir -p usr/local && cp -a "$1" usr/local/go && cp -a "$2" compiled`, strings.TrimSpace(shell(t, root, "go env GOROOT")), compiled)
+	importImage(t, docker, base, "local/go", "ENV PATH=/usr/local/go/bin:/bin", "ENV GOTOOLCHAIN=local", "ENV HOME=/tmp", "ENV GOCACHE=/compiled")
 	return context
+}
+
+// cacheDir is where the lab keeps what is slow to make, outside the tree.
+func cacheDir(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("L4_LAB_CACHE"); dir != "" {
+		return dir
+	}
+	dir, err := os.UserCacheDir()
+	require.NoError(t, err)
+	return filepath.Join(dir, "l4-canary")
 }
 
 // importImage makes an image of a folder.

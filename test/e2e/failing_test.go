@@ -17,6 +17,7 @@ import (
 // TestFailing is every way in which a canary does not get its pods: each ends with its
 // own reason, as soon as it is certain, and stable as it was.
 func TestFailing(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "e2e-failing")
 	container := "image: registry.example/lobby:1.0.0"
 	for name, row := range map[string]struct {
@@ -38,8 +39,7 @@ func TestFailing(t *testing.T) {
 			l.kubectl(t, "-n", namespace, "create", "quota", "team", "--hard", "pods=2")
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		together(t, name, func(t *testing.T) {
 			l.namespace(t, name)
 			first := l.run(t, single(t, name, "single", 2, "0.9.0", "1.0.0")...)
 			require.Equal(t, "promoted", first.report.Outcome)

@@ -68,9 +68,15 @@ func refused(t *testing.T, l *lab) {
 		require.Equal(t, 3, res.exit)
 		require.Equal(t, "UNREACHABLE", res.report.Reason)
 	})
-	seen, writes := l.audited(t, began)
-	require.Positive(t, seen, "the audit log has no request of the program: it proves nothing")
-	require.Empty(t, writes)
+	l.requireUntouched(t, began)
+}
+
+// requireUntouched: since that time the program has asked, and written nothing.
+func (l *lab) requireUntouched(t *testing.T, since time.Time) {
+	t.Helper()
+	asked := l.audited(t, since)
+	require.NotEmpty(t, asked.all, "the audit log has no request of the program: it proves nothing")
+	require.Empty(t, asked.writes)
 }
 
 // seedWithService is the seed's manifests with something replaced in the file of
@@ -98,9 +104,15 @@ func replaceLine(text, key, with string) string {
 	return strings.Join(lines, "")
 }
 
-// audited counts the API requests of the program since a time, and lists those
-// that were not reads.
-func (l *lab) audited(t *testing.T, since time.Time) (seen int, writes []string) {
+// requests are API requests of the program, each with its verb and URI.
+type requests struct {
+	all    []string
+	dry    []string // of them, dry runs: the server was asked, and kept nothing
+	writes []string // of them, those that change something
+}
+
+// audited reads in the audit log what the program has asked since a time.
+func (l *lab) audited(t *testing.T, since time.Time) (asked requests) {
 	t.Helper()
 	file, err := os.Open(l.audit)
 	require.NoError(t, err)
@@ -118,14 +130,18 @@ func (l *lab) audited(t *testing.T, since time.Time) (seen int, writes []string)
 		if !strings.HasPrefix(event.UserAgent, "l4-canary/") || event.RequestReceivedTimestamp.Before(since) {
 			continue
 		}
-		seen++
-		asks := strings.Contains(event.RequestURI, "dryRun=All") || strings.HasSuffix(event.RequestURI, "/selfsubjectaccessreviews")
-		if !asks && !slices.Contains([]string{"get", "list", "watch"}, event.Verb) {
-			writes = append(writes, event.Verb+" "+event.RequestURI)
+		request := event.Verb + " " + event.RequestURI
+		asked.all = append(asked.all, request)
+		switch {
+		case strings.Contains(event.RequestURI, "dryRun=All"):
+			asked.dry = append(asked.dry, request)
+		case strings.HasSuffix(event.RequestURI, "/selfsubjectaccessreviews"):
+		case !slices.Contains([]string{"get", "list", "watch"}, event.Verb):
+			asked.writes = append(asked.writes, request)
 		}
 	}
 	require.NoError(t, scanner.Err())
-	return seen, writes
+	return asked
 }
 
 // planAndSample: plan asks the API server without keeping anything, and sample
@@ -146,11 +162,9 @@ func planAndSample(t *testing.T, l *lab) {
 	require.Equal(t, 1, planned.Replicas)
 	require.Len(t, planned.Stages, 3)
 	require.Empty(t, planned.Problems)
-	_, writes := l.audited(t, began)
-	require.NotEmpty(t, writes, "plan was to ask the server")
-	for _, write := range writes {
-		require.Contains(t, write, "dryRun=All")
-	}
+	asked := l.audited(t, began)
+	require.NotEmpty(t, asked.dry, "plan was to ask the server")
+	require.Empty(t, asked.writes)
 	// The address of the rollout that "ten pods" left behind: all of it is 1.9.0.
 	address := strings.TrimSpace(l.kubectl(t, "-n", "ten", "get", "service", "lobby", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}"))
 	sample, err := l.output(t, "sample", "--address", address, "--port", "7000", "--stable-pattern", `^1\.8\.2 `,

@@ -62,38 +62,46 @@ func (l *lab) seed(t *testing.T, namespace, manifests string) {
 // TestOneNode is everything that one nftables node can show.
 func TestOneNode(t *testing.T) {
 	l := newLab(t, "e2e-one")
-	t.Run("seed", func(t *testing.T) { l.seed(t, "seed", "testdata/manifests/seed") })
-	t.Run("seed over UDP", func(t *testing.T) { l.seed(t, "seed-udp", "testdata/manifests/seed-udp") })
-	t.Run("ten pods", func(t *testing.T) { tenPods(t, l, "ten") })
-	t.Run("held", func(t *testing.T) { held(t, l) })
-	t.Run("crash", func(t *testing.T) {
-		requireTurnedDown(t, l, "crash", "CRASH_AFTER", "1s", "CRASH_LOOP", "FAIL_RESTARTS")
-	})
-	t.Run("half answers as old", func(t *testing.T) {
-		requireTurnedDown(t, l, "share", "OTHER_SHARE", "0.5", "FAIL_SHARE")
-	})
-	t.Run("errors", func(t *testing.T) { requireTurnedDown(t, l, "errors", "ERROR_SHARE", "0.5", "FAIL_ERRORS") })
-	t.Run("out of memory", func(t *testing.T) {
-		requireTurnedDown(t, l, "memory", "ALLOCATE_MIB", "200", "OOM", "CRASH_LOOP", "FAIL_RESTARTS")
-	})
-	for _, kind := range []string{"missing", "denied", "private"} {
-		t.Run("image "+kind, func(t *testing.T) { badImage(t, l, kind) })
-	}
-	t.Run("interrupted", func(t *testing.T) { interrupted(t, l) })
+	t.Run("rollouts", func(t *testing.T) { rollouts(t, l) })
+	// These hold the audit log of the whole cluster against what they did.
 	t.Run("refused without a write", func(t *testing.T) { refused(t, l) })
 	t.Run("preflight", func(t *testing.T) { preflight(t, l) })
 	t.Run("plan and sample", func(t *testing.T) { planAndSample(t, l) })
 	t.Run("container action", func(t *testing.T) { containerAction(t, l) })
 }
 
+// rollouts are those of pairs.
+func rollouts(t *testing.T, l *lab) {
+	together(t, "seed", func(t *testing.T) { l.seed(t, "seed", "testdata/manifests/seed") })
+	together(t, "seed over UDP", func(t *testing.T) { l.seed(t, "seed-udp", "testdata/manifests/seed-udp") })
+	together(t, "ten pods", func(t *testing.T) { tenPods(t, l, "ten") })
+	together(t, "held", func(t *testing.T) { held(t, l) })
+	together(t, "crash", func(t *testing.T) {
+		requireTurnedDown(t, l, "crash", "CRASH_AFTER", "1s", "CRASH_LOOP", "FAIL_RESTARTS")
+	})
+	together(t, "half answers as old", func(t *testing.T) {
+		requireTurnedDown(t, l, "share", "OTHER_SHARE", "0.5", "FAIL_SHARE")
+	})
+	together(t, "errors", func(t *testing.T) { requireTurnedDown(t, l, "errors", "ERROR_SHARE", "0.5", "FAIL_ERRORS") })
+	together(t, "out of memory", func(t *testing.T) {
+		requireTurnedDown(t, l, "memory", "ALLOCATE_MIB", "200", "OOM", "CRASH_LOOP", "FAIL_RESTARTS")
+	})
+	for _, kind := range []string{"missing", "denied", "private"} {
+		together(t, "image "+kind, func(t *testing.T) { badImage(t, l, kind) })
+	}
+	together(t, "interrupted", func(t *testing.T) { interrupted(t, l) })
+}
+
 // TestIptables is the seed where kube-proxy balances by iptables.
 func TestIptables(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "e2e-iptables", "--proxy-mode", "iptables")
 	l.seed(t, "seed", "testdata/manifests/seed")
 }
 
 // TestTwoNodes is ten pods over two nodes.
 func TestTwoNodes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "e2e-two", "--nodes", "2")
 	nodes := l.kubectl(t, "get", "nodes", "--no-headers")
 	t.Log(nodes)
