@@ -3,6 +3,7 @@
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
+# make compare    a rollout beside the same moves with kubectl
 # make generate   action.yml and the README's tables, from internal/config
 
 SHELL := /bin/bash
@@ -23,7 +24,7 @@ DRILL_FLAGS ?=
 # Cases at a time. More than that on two cores, and the clients wait for a core.
 DRILL_PARALLEL ?= 5
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults kubernetes packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare kubernetes packages verify demo demo-down generate clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -78,6 +79,11 @@ drill-ci: build kubernetes packages
 # Every call of a rollout goes wrong once.
 drill-faults: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 60m -parallel $(DRILL_PARALLEL) -v -run TestFaults ./test/drill $(DRILL_FLAGS)
+
+# A rollout of ten pods beside the same moves by hand: what clients lose, and how long
+# the moves take. ROUNDS, 3, are made in turns.
+compare: build kubernetes packages
+	go test -tags e2e -count=1 -timeout 30m -v ./test/compare
 
 # What the tests need beside Go; the lab installs its own.
 packages:

@@ -94,7 +94,7 @@ func timeInputs() []Input {
 		{Name: "propagation", Scope: rollout(), Default: "auto",
 			Help: "How long the balancer may lag behind the endpoints; `auto` is 60s"},
 		{Name: "drain", Scope: moving(), Default: "auto",
-			Help: "Time given to pods that leave at most; `auto` is 30s"},
+			Help: "Time given to pods that leave at most; `auto` is 30s. A parked pod stays 3s at least: only then has kube-proxy surely heard that it left"},
 		{Name: "bake", Scope: rollout(), Default: "0s",
 			Help: "Keep as many old pods as `max-surge` allows warm for so long after 100 %, out of the Service: a rollback in that time begins with them, within a second"},
 		{Name: "stage-timeout", Scope: rollout(), Default: "5m",

@@ -160,8 +160,8 @@ func TestShortage(t *testing.T) {
 	t.Parallel()
 	for message, reason := range map[string]rollout.Reason{
 		`pods "new-x" is forbidden: exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3`: rollout.ReasonQuota,
-		`pods "new-x" is forbidden: failed quota: team: must specify limits.memory`:                          rollout.ReasonQuota,
-		`pods "new-x" is forbidden: violates PodSecurity "restricted:latest"`:                                "",
+		`pods "new-x" is forbidden: failed quota: team: must specify limits.memory`:                         rollout.ReasonQuota,
+		`pods "new-x" is forbidden: violates PodSecurity "restricted:latest"`:                               "",
 	} {
 		d := deployment("new", 1)
 		d.Status.Conditions = []appsv1.DeploymentCondition{

@@ -53,7 +53,7 @@ func (r *run) bake(ctx context.Context) error {
 		return err
 	}
 	r.Log.InfoContext(ctx, "baking", "for", r.Bake, "warm", r.parked.stable, "deployment", r.name(probe.Stable))
-	if err = r.pause(ctx, state.Canary.Restarts, max(r.Bake, r.Drain)); err != nil {
+	if err = r.pause(ctx, state.Canary.Restarts, max(r.Bake, r.parkedFor())); err != nil {
 		return err
 	}
 	r.parked = counts{}

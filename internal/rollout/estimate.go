@@ -86,12 +86,23 @@ func (o Options) moving(now, goal counts, start time.Duration) time.Duration {
 		if err != nil {
 			return took // the plan says so itself
 		}
-		if next.total() > now.total() {
+		switch leaving := o.leaving(now, next); {
+		case next.total() > now.total():
 			took += start
-		} else {
+		case leaving == Terminate:
 			took += o.Drain
+		default:
+			took += o.parkedFor()
 		}
 		now = next
 	}
 	return took
+}
+
+// leaving is how the pods of the side that shrinks leave.
+func (o Options) leaving(now, next counts) Removal {
+	if next.canary < now.canary {
+		return o.Removals.Canary
+	}
+	return o.Removals.Stable
 }

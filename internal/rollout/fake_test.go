@@ -30,9 +30,10 @@ type cluster struct {
 	releases bool // Park: the ReplicaSet lets go
 	survivor bool // the next scale-down takes another pod in place of a parked one
 
-	onApply func(rollout.Part)                                 // after the write
-	onScale func(c *cluster, side probe.Version, to int) error // before the write
-	ready   func(side probe.Version, pod int) bool             // whether the pod ever serves; nil: it does
+	onApply  func(rollout.Part)                                 // after the write
+	onScale  func(c *cluster, side probe.Version, to int) error // before the write
+	ready    func(side probe.Version, pod int) bool             // whether the pod ever serves; nil: it does
+	parkedAt time.Time                                          // when pods were last parked
 }
 
 func newCluster(stable, canary int) *cluster {
@@ -119,7 +120,7 @@ func (c *cluster) becomeReady(side probe.Version) {
 // them and makes replacements.
 func (c *cluster) Park(_ context.Context, side probe.Version, n int) error {
 	c.change(func(s *rollout.State) {
-		c.calls = append(c.calls, fmt.Sprintf("park %s %d", side, n))
+		c.calls, c.parkedAt = append(c.calls, fmt.Sprintf("park %s %d", side, n)), time.Now()
 		p := pick(s, side)
 		if !c.releases {
 			p.Parked, p.Serving = n, p.Serving-(n-p.Parked)

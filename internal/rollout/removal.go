@@ -153,7 +153,7 @@ func (r *run) removeReleased(ctx context.Context, side probe.Version, leaving in
 	if _, err := r.await(ctx, r.matches); err != nil {
 		return err
 	}
-	if err := r.rest(ctx, r.Drain, func(State) bool { return false }); err != nil {
+	if err := r.rest(ctx, r.parkedFor(), func(State) bool { return false }); err != nil {
 		return err
 	}
 	if err := r.Parking.Discard(ctx, side); err != nil {
@@ -188,9 +188,17 @@ func (r *run) park(ctx context.Context, side probe.Version, leaving int) error {
 	}
 }
 
+// forgetting is how long a parked pod lives at least, whatever Drain says: kube-proxy
+// writes its rules up to a second after the EndpointSlices have changed
+// (minSyncPeriod), and a pod that is gone before that takes new flows with it.
+const forgetting = 3 * time.Second
+
+// parkedFor is how long a pod stays parked.
+func (o Options) parkedFor() time.Duration { return max(o.Drain, forgetting) }
+
 // drainParked gives the flows of parked pods Drain to end.
 func (r *run) drainParked(ctx context.Context, side probe.Version, leaving int) error {
-	end := time.Now().Add(r.Drain)
+	end := time.Now().Add(r.parkedFor())
 	for {
 		err := r.rest(ctx, time.Until(end), func(s State) bool { return !r.matches(s) })
 		if !errors.Is(err, errMoved) {

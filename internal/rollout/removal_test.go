@@ -30,13 +30,11 @@ func TestRolloutParks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, r, _ := parking(t, rollout.Park)
 		var drained []time.Duration
-		var parked time.Time
 		c.onScale = func(c *cluster, side probe.Version, to int) error {
 			if side == probe.Stable {
 				require.Equal(t, c.state.Stable.Pods-to, c.state.Stable.Parked, "only parked pods go")
-				drained = append(drained, time.Since(parked))
+				drained = append(drained, time.Since(c.parkedAt))
 			}
-			parked = time.Now() // the next batch parks at least readyAfter later
 			return nil
 		}
 		require.NoError(t, r.Run(t.Context()))
@@ -52,6 +50,32 @@ func TestRolloutParks(t *testing.T) {
 		}
 		requireInvariants(t, c, 4, 2)
 	})
+}
+
+// TestParkedPodsLiveOn: however short the drain, kube-proxy has heard of it before a
+// parked pod goes.
+func TestParkedPodsLiveOn(t *testing.T) {
+	t.Parallel()
+	for _, drain := range []time.Duration{0, time.Second, 10 * time.Second} {
+		t.Run(drain.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, r, _ := parking(t, rollout.Park)
+				r.Drain = drain
+				shrunk := 0
+				c.onScale = func(c *cluster, side probe.Version, to int) error {
+					if side == probe.Stable && to < c.state.Stable.Pods {
+						require.Equal(t, max(drain, 3*time.Second), time.Since(c.parkedAt))
+						shrunk++
+					}
+					return nil
+				}
+				require.NoError(t, r.Run(t.Context()))
+				require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+				require.Equal(t, 2, shrunk)
+			})
+		})
+	}
 }
 
 // TestRolloutParksByRelease: the scale-down comes at once, before replacements

@@ -100,10 +100,8 @@ func (m mode) deploy(t *testing.T, l *harness.Lab, namespace string) *appsv1.Dep
 	return live
 }
 
-// drain is what pods get to leave. kube-proxy may write its rules up to a second
-// after the EndpointSlices changed (its minSyncPeriod), and a pod that is gone
-// before that takes new connections with it.
-const drain = "3s"
+// drain is what pods get to leave at least.
+const drain = "1s"
 
 // arguments are the program's for a rollout.
 func (m mode) arguments(kubeconfig, namespace, manifests string) []string {
