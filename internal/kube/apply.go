@@ -103,7 +103,11 @@ func (c *Cluster) applyDeployment(ctx context.Context, manifest *unstructured.Un
 	if err != nil {
 		return err
 	}
-	c.wrote(applied.GetName(), version{uid: applied.GetUID(), generation: applied.GetGeneration()})
+	if live == nil || live.GetUID() != applied.GetUID() {
+		c.wrote(applied.GetName(), version{uid: applied.GetUID(), generation: applied.GetGeneration()})
+		return nil
+	}
+	c.wroteSpec(applied.GetName(), applied.GetUID(), live.GetGeneration(), applied.GetGeneration())
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -176,47 +175,10 @@ func (c *Cluster) view() (state rollout.State, fresh bool, err error) {
 	}
 	s.slices, err = c.slices.List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: c.Service}))
 	stale := slices.ContainsFunc(s.pods, func(p *corev1.Pod) bool { return !c.seen(p) })
-	return compute(s), stableFresh && canaryFresh && !stale, err
-}
-
-// version is what our last write made of a Deployment.
-type version struct {
-	uid        types.UID
-	generation int64
-	gone       bool // it was deleted
-}
-
-// seenBy reports whether a cache that holds d, or nothing, has seen the write.
-func (v version) seenBy(d *appsv1.Deployment) bool {
-	switch {
-	case v == version{}:
-		return true
-	case v.gone || d == nil:
-		return v.gone && d == nil
-	}
-	return d.UID == v.uid && d.Generation >= v.generation
-}
-
-// deployment reads one from the cache, nil if there is none.
-func (c *Cluster) deployment(name string) (d *appsv1.Deployment, fresh bool, err error) {
-	c.mu.Lock()
-	written := c.written[name]
-	c.mu.Unlock()
-	d, err = c.deployments.Get(name)
-	if apierrors.IsNotFound(err) {
-		return nil, written.seenBy(nil), nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("reading deployment %q: %w", name, err)
-	}
-	return d, written.seenBy(d), nil
-}
-
-// wrote remembers our own write.
-func (c *Cluster) wrote(name string, v version) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.written[name] = v
+	state = compute(s)
+	c.compare(&state.Stable, c.Stable, s.stable)
+	c.compare(&state.Canary, c.Canary, s.canary)
+	return state, stableFresh && canaryFresh && !stale, err
 }
 
 // name is the Deployment of a side.
@@ -255,7 +217,7 @@ func (c *Cluster) Scale(ctx context.Context, side probe.Version, from, to int) e
 		}
 		// With the resourceVersion as precondition, changing the spec makes
 		// exactly the next generation.
-		c.wrote(name, version{uid: d.UID, generation: d.Generation + 1})
+		c.wroteSpec(name, d.UID, d.Generation, d.Generation+1)
 		return nil
 	})
 	if err != nil {

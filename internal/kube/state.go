@@ -2,7 +2,6 @@ package kube
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -206,14 +205,7 @@ func author(entries []metav1.ManagedFieldsEntry) string {
 }
 
 func setsReplicas(entry metav1.ManagedFieldsEntry) bool {
-	var fields struct {
-		Spec map[string]json.RawMessage `json:"f:spec"`
-	}
-	if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
-		return false
-	}
-	_, ok := fields.Spec["f:replicas"]
-	return ok
+	return slices.Contains(specFields(entry), "replicas")
 }
 
 // worstFirst orders troubles: fatal ones first, then by pod.

@@ -105,14 +105,17 @@ func (r *run) hopeless(s State) error {
 	return nil
 }
 
-// drifted is the setback of somebody else scaling either side.
+// drifted is the setback of somebody else scaling or changing either side.
 func (r *run) drifted(s State) error {
 	for _, side := range bothSides() {
 		pods, want := s.side(side), r.now.of(side)
-		if pods.Replicas == want {
+		drift := &DriftError{Deployment: r.name(side), Want: want, Have: pods.Replicas, Author: pods.Author}
+		switch {
+		case pods.Foreign > r.condoned.of(side) && (pods.Replicas == want || !pods.Exists):
+			drift.Change = pods.Change
+		case pods.Replicas == want:
 			continue
 		}
-		drift := &DriftError{Deployment: r.name(side), Want: want, Have: pods.Replicas, Author: pods.Author}
 		return &Setback{Reason: ReasonDrift, Message: drift.Error()}
 	}
 	return nil

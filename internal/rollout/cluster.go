@@ -78,6 +78,8 @@ type Pods struct {
 	Exists      bool   // the Deployment is there
 	Replicas    int    // spec.replicas
 	Author      string // who set them last, from managedFields
+	Foreign     int    // changes of the Deployment since this process first saw it that are not its own
+	Change      string // the last of them, as in "was changed by …"
 	Current     bool   // status has caught up with the spec
 	Pods        int    // non-terminating, parked ones included
 	Parked      int    // of them, those that were taken out of the Service

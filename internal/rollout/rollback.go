@@ -118,7 +118,9 @@ func (r *run) restore(ctx context.Context, gently bool) error {
 	if err != nil {
 		return err
 	}
-	r.now, r.parked = counts{state.Stable.Replicas, state.Canary.Replicas}, counts{} // also after drift
+	// Also after drift: a rollback begins with what is there.
+	r.now, r.parked = counts{state.Stable.Replicas, state.Canary.Replicas}, counts{}
+	r.condoned = counts{state.Stable.Foreign, state.Canary.Foreign}
 	if state.Stable.Parked > 0 {
 		if err = r.Parking.Unpark(ctx, probe.Stable); err != nil {
 			return err

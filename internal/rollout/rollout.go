@@ -113,6 +113,7 @@ type run struct {
 	drained    time.Duration // in this stage's move
 	parked     counts        // of now, pods that were taken out of the Service
 	original   counts        // what a rollback brings back
+	condoned   counts        // changes by others that a rollback has to live with
 	touched    bool          // something was scaled or applied
 	introduced bool          // the canary was: a rollback has something to restore
 	adopting   bool          // stable has the new template

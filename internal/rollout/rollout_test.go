@@ -148,6 +148,15 @@ func TestRolloutRollsBack(t *testing.T) {
 			reason: rollout.ReasonDrift, stage: "25",
 		},
 		{
+			name: "somebody changes a template",
+			change: func(c *cluster, _ *rollout.Rollout, _ *balancer) {
+				c.onScale = afterCanaries(3, func(s *rollout.State) {
+					s.Stable.Foreign, s.Stable.Change = 1, `was changed by "kubectl-set"`
+				})
+			},
+			reason: rollout.ReasonDrift, stage: "25",
+		},
+		{
 			name: "the prober always gets the same side",
 			change: func(_ *cluster, _ *rollout.Rollout, b *balancer) {
 				b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(float64(int(share)), random) }

@@ -14,15 +14,20 @@ type Setback struct {
 // Error makes a Setback travel as an error between the engine's functions.
 func (s *Setback) Error() string { return s.Message }
 
-// DriftError is a Deployment that somebody else scaled meanwhile.
+// DriftError is a Deployment that somebody else scaled, or changed otherwise,
+// meanwhile.
 type DriftError struct {
 	Deployment string
 	Want, Have int    // replicas
 	Author     string // from managedFields, may be empty
+	Change     string // where the replicas are what they were: as in "was changed by …"
 }
 
-// Error names the Deployment, the counts and the author.
+// Error names the Deployment, the change and the author.
 func (e *DriftError) Error() string {
+	if e.Change != "" {
+		return fmt.Sprintf("deployment %q %s while it was rolled out", e.Deployment, e.Change)
+	}
 	by := ""
 	if e.Author != "" {
 		by = " by " + e.Author
