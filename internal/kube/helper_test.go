@@ -38,7 +38,7 @@ func replicaSet(deployment string) *appsv1.ReplicaSet {
 	return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
 		Name: deployment + "-5d4f", Namespace: namespace, UID: types.UID(deployment + "-5d4f"),
 		OwnerReferences: controlledBy(deployment),
-	}}
+	}, Spec: appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"run": deployment}}}}
 }
 
 // bothSets are the ReplicaSets of the pair and of another Deployment.

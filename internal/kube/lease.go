@@ -102,6 +102,21 @@ type Lease struct {
 	gone    error                 // why it is not ours any more
 }
 
+// leaseKind is what a Lease is as an owner.
+const leaseKind = "Lease"
+
+// owner makes something go with the Lease.
+func (l *Lease) owner() metav1.OwnerReference {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return metav1.OwnerReference{
+		APIVersion: coordinationv1.SchemeGroupVersion.String(), Kind: leaseKind, Name: l.object.Name, UID: l.object.UID,
+	}
+}
+
+// isLease reports whether something goes with a Lease.
+func isLease(owner metav1.OwnerReference) bool { return owner.Kind == leaseKind }
+
 // State is the memory of the rollout as it was found, nil if there was none.
 func (l *Lease) State() []byte { return l.found }
 

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,8 +58,7 @@ func isReleased(pod *corev1.Pod) bool { return isParked(pod) && controller(pod) 
 // errFewPods says that fewer pods serve than are to be parked.
 var errFewPods = errors.New("too few pods are ready")
 
-// Park implements rollout.Parking. The pods are patched one after another: a
-// batch is small, and a request takes milliseconds.
+// Park implements rollout.Parking.
 func (c *Cluster) Park(ctx context.Context, side probe.Version, n int) error {
 	pods, err := c.podsOf(side)
 	if err != nil {
@@ -75,24 +77,30 @@ func (c *Cluster) Park(ctx context.Context, side probe.Version, n int) error {
 	if len(candidates) < n-parked {
 		return fmt.Errorf("parking %d pods of deployment %q: %w: %d", n-parked, c.name(side), errFewPods, len(candidates))
 	}
-	for _, pod := range leaving(candidates, n-parked) {
-		if err := c.park(ctx, pod, side); err != nil {
+	return abreast(ctx, leaving(candidates, n-parked), func(ctx context.Context, pod *corev1.Pod) error {
+		metadata, err := c.parked(pod, side)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		return c.patchPod(ctx, "parking", pod, metadata)
+	})
 }
 
-// park takes one pod out of every Service that selects it by the label.
-func (c *Cluster) park(ctx context.Context, pod *corev1.Pod, side probe.Version) error {
-	metadata, err := c.parked(pod, side)
-	if err != nil {
-		return err
+// abreast does something to many pods at a time. Pods that their ReplicaSet lets go
+// have to be out before its replacements serve, which can take less than two seconds.
+func abreast(ctx context.Context, pods []*corev1.Pod, do func(context.Context, *corev1.Pod) error) error {
+	const atOnce = 16
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, pod := range pods {
+		group.Go(func() error { return do(ctx, pod) })
 	}
-	return c.patchPod(ctx, "parking", pod, metadata)
+	return group.Wait()
 }
 
-// parked is what a pod's metadata becomes when it is parked.
+// parked is what a pod's metadata becomes when it is parked. One that its ReplicaSet
+// lets go for it belongs to the Lease from then on: it goes with the last word of the
+// rollout, whatever becomes of this process.
 func (c *Cluster) parked(pod *corev1.Pod, side probe.Version) (map[string]any, error) {
 	label := c.StableParkLabel
 	if side == probe.Canary {
@@ -102,10 +110,27 @@ func (c *Cluster) parked(pod *corev1.Pod, side probe.Version) (map[string]any, e
 	if err != nil {
 		return nil, fmt.Errorf("parking pod %q: %w", pod.Name, err)
 	}
-	return map[string]any{
+	metadata := map[string]any{
 		"labels":      map[string]any{label: nil},
 		"annotations": map[string]any{ParkedAnnotation: string(note), deletionCost: parkedCost},
-	}, nil
+	}
+	if lease := c.held.Load(); lease != nil && c.lets(pod, label) {
+		metadata["ownerReferences"] = append(slices.Clone(pod.OwnerReferences), lease.owner())
+	}
+	return metadata, nil
+}
+
+// lets reports whether a pod's ReplicaSet will let it go without the label.
+func (c *Cluster) lets(pod *corev1.Pod, label string) bool {
+	sets, err := c.sets.List(labels.Everything())
+	i := slices.IndexFunc(sets, func(s *appsv1.ReplicaSet) bool { return s.UID == controller(pod) })
+	if err != nil || i < 0 {
+		return false
+	}
+	selector, err := metav1.LabelSelectorAsSelector(sets[i].Spec.Selector)
+	rest := maps.Clone(pod.Labels)
+	delete(rest, label)
+	return err == nil && !selector.Matches(labels.Set(rest))
 }
 
 // Unpark implements rollout.Parking.
@@ -114,24 +139,22 @@ func (c *Cluster) Unpark(ctx context.Context, side probe.Version) error {
 	if err != nil {
 		return err
 	}
-	for _, pod := range pods {
+	pods = slices.DeleteFunc(pods, func(pod *corev1.Pod) bool { return !isParked(pod) })
+	return abreast(ctx, pods, func(ctx context.Context, pod *corev1.Pod) error {
 		p := parkingOf(pod)
-		if p.Deployment == "" {
-			continue
-		}
 		var cost any // null removes it
 		if p.Cost != "" {
 			cost = p.Cost
 		}
-		err := c.patchPod(ctx, "putting back", pod, map[string]any{
+		metadata := map[string]any{
 			"labels":      map[string]any{p.Label: p.Value},
 			"annotations": map[string]any{ParkedAnnotation: nil, deletionCost: cost},
-		})
-		if err != nil {
-			return err
 		}
-	}
-	return nil
+		if owners := slices.DeleteFunc(slices.Clone(pod.OwnerReferences), isLease); len(owners) < len(pod.OwnerReferences) {
+			metadata["ownerReferences"] = owners
+		}
+		return c.patchPod(ctx, "putting back", pod, metadata)
+	})
 }
 
 // Discard implements rollout.Parking.

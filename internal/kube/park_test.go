@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -83,6 +84,38 @@ func TestParkTakesReadyPodsOut(t *testing.T) {
 		require.Equal(t, map[string]string{deletionCost: "7"}, b.Annotations)
 		require.Zero(t, w.settled(t).Stable.Parked)
 	})
+}
+
+// TestReleasedPodsBelongToTheLease: whatever becomes of the process, they do not
+// outlive the rollout. A pod that its ReplicaSet keeps belongs to nobody else.
+func TestReleasedPodsBelongToTheLease(t *testing.T) {
+	t.Parallel()
+	for _, label := range []string{"app", "run"} {
+		t.Run(label, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := parkable(t, pod("a", "old", isReady), pod("b", "old", isReady))
+				w.cluster.StableParkLabel = label
+				lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "l4-canary-lobby", UID: "lease"}}
+				w.cluster.held.Store(&Lease{object: lease})
+				require.NoError(t, w.cluster.Park(t.Context(), probe.Stable, 2))
+				require.Len(t, w.patches(), 2)
+				for _, name := range []string{"a", "b"} {
+					owners := w.pod(t, name).OwnerReferences
+					require.Equal(t, controlledBy("old-5d4f")[0], owners[0])
+					if label == "app" {
+						require.Len(t, owners, 1)
+						continue
+					}
+					want := metav1.OwnerReference{APIVersion: "coordination.k8s.io/v1", Kind: "Lease", Name: "l4-canary-lobby", UID: "lease"}
+					require.Equal(t, []metav1.OwnerReference{want}, owners[1:])
+				}
+				synctest.Wait()
+				require.NoError(t, w.cluster.Unpark(t.Context(), probe.Stable))
+				require.Equal(t, controlledBy("old-5d4f"), w.pod(t, "a").OwnerReferences)
+			})
+		})
+	}
 }
 
 func TestParkOutlivesPodsThatGo(t *testing.T) {
