@@ -11,19 +11,38 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// What "auto" stands for.
+// What "auto" stands for. A balancer of a cloud that sends flows to the pods itself has
+// to register them, which takes minutes, and so does letting them go: an AWS target
+// group gives flows five minutes to end.
 const (
-	autoPropagation = 60 * time.Second
-	autoDrain       = 30 * time.Second
+	autoPropagation, slowPropagation = 60 * time.Second, 6 * time.Minute
+	autoDrain, slowDrain             = 30 * time.Second, 5 * time.Minute
 )
 
-// engineOptions maps the inputs to the engine's, for R pods.
-func engineOptions(o config.Rollout, replicas int) rollout.Options {
+// propagation is what the input says, or what suits the balancer.
+func propagation(input config.Optional[time.Duration], podTargets bool) time.Duration {
+	if podTargets {
+		return input.Or(slowPropagation)
+	}
+	return input.Or(autoPropagation)
+}
+
+// drain is what the input says, or what suits the balancer.
+func drain(input config.Optional[time.Duration], podTargets bool) time.Duration {
+	if podTargets {
+		return input.Or(slowDrain)
+	}
+	return input.Or(autoDrain)
+}
+
+// engineOptions maps the inputs to the engine's, for R pods that are the balancer's own
+// targets, or stand behind nodes.
+func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Options {
 	options := rollout.Options{
 		Plan:   planOptions(o, replicas),
 		Pauses: map[rollout.Percent]time.Duration{}, Rate: o.Rate, Seed: uint64(rand.Uint32()),
 		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
-		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
+		Settle: o.Settle, Propagation: propagation(o.Propagation, podTargets), Drain: drain(o.Drain, podTargets), PodTargets: podTargets,
 		Bake: o.Bake, StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
 		Until: rollout.Percent(o.Until), Address: o.Address,
 	}

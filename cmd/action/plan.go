@@ -27,7 +27,7 @@ func (c *Command) plan(ctx context.Context, values config.Values, warnings []str
 	var plan rollout.Plan
 	var forecast rollout.Forecast
 	if options.Offline() {
-		bounds := engineOptions(options.Rollout, options.Replicas.Value)
+		bounds := engineOptions(options.Rollout, options.Replicas.Value, false)
 		plan = rollout.NewPlan(bounds.Plan)
 		forecast = bounds.Forecast(plan, 0)
 	} else if plan, forecast, err = c.planOnCluster(ctx, options.Rollout, log); err != nil {

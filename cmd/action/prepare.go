@@ -165,7 +165,7 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 	p.record.Stable = rollout.Side{Deployment: stable.Name, Images: manifest.Images(stable.Current())}
 	p.record.Canary = rollout.Side{Deployment: canary.Name, Images: manifest.Images(canary.Object())}
 	p.aim(selection)
-	p.options = engineOptions(o, o.Replicas.Or(p.capacity()))
+	p.options = engineOptions(o, o.Replicas.Or(p.capacity()), manifest.TargetsPods(p.service))
 	p.options.Mode = rollout.Mode(p.roles.Mode)
 	if p.options.Finish, err = p.finish(o.Finish); err != nil {
 		return usage(err)

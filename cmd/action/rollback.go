@@ -45,7 +45,7 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 		j.release(ctx, lease, true)
 		return j.refused(record, err)
 	}
-	moves := rollout.Options{Drain: options.Drain.Or(autoDrain), MoveTimeout: options.MoveTimeout}
+	moves := rollout.Options{Drain: drain(options.Drain, memory.PodTargets), MoveTimeout: options.MoveTimeout}
 	err = c.undo(held, client, lease, record, memory, moves, j)
 	code := exitOfOutcome(record)
 	if record.Outcome == rollout.RolledBack {

@@ -38,7 +38,7 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 		return j.refused(p.record, usage(errors.New("another rollout of this Service has just been here: run again")))
 	}
 	if p.other != nil {
-		if err = c.undo(held, p.client, lease, p.record, p.other, undoing(options.Rollout), j); err != nil || p.record.Outcome != rollout.RolledBack {
+		if err = c.undo(held, p.client, lease, p.record, p.other, undoing(options.Rollout, p.other), j); err != nil || p.record.Outcome != rollout.RolledBack {
 			j.release(ctx, lease, true)
 			j.finish(ctx, p.record, exitOfOutcome(p.record))
 			return exitOfOutcome(p.record), err
@@ -164,8 +164,8 @@ func (c *Command) newJournal(faces config.Faces, warnings []string) *journal {
 }
 
 // undoing are the bounds of the rollback of another release.
-func undoing(o config.Rollout) rollout.Options {
-	return rollout.Options{Drain: o.Drain.Or(autoDrain), MoveTimeout: o.MoveTimeout}
+func undoing(o config.Rollout, other *rollout.Memory) rollout.Options {
+	return rollout.Options{Drain: drain(o.Drain, other.PodTargets), MoveTimeout: o.MoveTimeout}
 }
 
 // level is how much the log says.

@@ -19,11 +19,12 @@ type Memory struct {
 	MaxSurge       int    `json:"maxSurge"`
 	MaxUnavailable int    `json:"maxUnavailable"`
 
-	Removals Removals        `json:"removals"`
-	Baseline *Baseline       `json:"baseline"`
-	Passed   Percent         `json:"passed"` // the last target whose stage passed
-	Phase    Phase           `json:"phase"`
-	Objects  json.RawMessage `json:"objects"` // the cluster's own: what to bring back
+	Removals   Removals        `json:"removals"`
+	PodTargets bool            `json:"podTargets"`
+	Baseline   *Baseline       `json:"baseline"`
+	Passed     Percent         `json:"passed"` // the last target whose stage passed
+	Phase      Phase           `json:"phase"`
+	Objects    json.RawMessage `json:"objects"` // the cluster's own: what to bring back
 }
 
 // memoryVersion is the Memory that this program reads and writes.
@@ -91,6 +92,6 @@ func (r *run) recall() Memory {
 		SchemaVersion: memoryVersion, Release: r.Record.Release, Mode: r.Mode, Finish: r.Finish,
 		Stable: r.Record.Stable.Deployment, Canary: r.Record.Canary.Deployment,
 		Replicas: r.Plan.Replicas, MaxSurge: r.Plan.MaxSurge, MaxUnavailable: r.Plan.MaxUnavailable,
-		Removals: r.Removals, Objects: r.Objects,
+		Removals: r.Removals, PodTargets: r.PodTargets, Objects: r.Objects,
 	}
 }

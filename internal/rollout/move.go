@@ -89,7 +89,21 @@ func (r *run) step(ctx context.Context, to counts) error {
 	if err := r.write(ctx, to); err != nil {
 		return err
 	}
-	_, err := r.await(ctx, r.matches)
+	if _, err := r.await(ctx, r.matches); err != nil || !r.PodTargets {
+		return err
+	}
+	return r.registered(ctx)
+}
+
+// registered gives a balancer that sends flows to the pods itself Settle to hear of the
+// new ones, before others leave.
+func (r *run) registered(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, r.Settle)
+	defer cancel()
+	_, err := r.follow(limited, func(s State) (bool, error) { return false, r.hopeless(s) })
+	if limited.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
 	return err
 }
 

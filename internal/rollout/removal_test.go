@@ -1,7 +1,9 @@
 package rollout_test
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,4 +177,39 @@ func TestRollbackDrainsSoundCanaries(t *testing.T) {
 		require.Equal(t, []string{"scale stable 4", "park canary 2", "scale canary 0"}, c.calls[len(c.calls)-3:])
 		requireInvariants(t, c, 4, 2)
 	})
+}
+
+// TestBalancerHearsOfNewPods: where pods are the balancer's own targets, it has Settle
+// to register new ones before old ones leave.
+func TestBalancerHearsOfNewPods(t *testing.T) {
+	t.Parallel()
+	for _, targets := range []bool{false, true} {
+		t.Run(fmt.Sprint(targets), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(4, 0)
+				r, _, _ := newRollout(t, c)
+				r.Plan.Replicas, r.PodTargets = 4, targets
+				var added time.Time
+				var waits []time.Duration
+				c.onScale = func(_ *cluster, side probe.Version, _ int) error {
+					if side == probe.Stable && !added.IsZero() {
+						waits = append(waits, time.Since(added))
+					}
+					if side == probe.Canary {
+						added = time.Now()
+					}
+					return nil
+				}
+				require.NoError(t, r.Run(t.Context()))
+				require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+				require.NotEmpty(t, waits)
+				want := readyAfter
+				if targets {
+					want += r.Settle
+				}
+				require.Equal(t, want, slices.Min(waits), "the shortest is that of a batch that adds and removes")
+			})
+		})
+	}
 }

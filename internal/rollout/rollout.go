@@ -28,6 +28,7 @@ type Options struct {
 	Settle      time.Duration // after endpoints match, before sampling
 	Propagation time.Duration // how long the balancer may lag behind the endpoints
 	Drain       time.Duration // for pods that were removed
+	PodTargets  bool          // pods are the balancer's own targets, no node stands between
 	Bake        time.Duration // after 100 %, with old pods kept warm
 
 	StageTimeout time.Duration // sampling of one stage, from the end of propagation
