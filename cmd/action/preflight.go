@@ -59,7 +59,11 @@ func (p *prepared) facts(o config.Rollout) preflight.Facts {
 		Parks: how.Stable != rollout.Terminate || how.Canary != rollout.Terminate,
 		Bake:  p.options.Bake, Warmable: how.Stable == rollout.Park,
 		Drain: p.options.Drain, Timeout: p.options.Timeout, Resuming: p.resume != nil,
+		Pauses: o.HPA == "pause" || p.resume != nil && p.resume.Autoscaled, Deletes: p.options.Finish == rollout.Delete,
 		TokenExpires: p.TokenExpires, Now: time.Now(),
+	}
+	for _, scaler := range p.target.Autoscalers {
+		facts.Others = append(facts.Others, manifest.Object{Unstructured: scaler})
 	}
 	for _, label := range []string{p.target.StableParkLabel, p.target.CanaryParkLabel} {
 		if label != "" {
@@ -78,12 +82,14 @@ func (p *prepared) survey(ctx context.Context, facts *preflight.Facts) error {
 	if err := p.client.Try(ctx, p.target, facts); err != nil {
 		return err
 	}
+	p.autoscaled = facts.Pauses && (facts.Autoscaled() || slices.Contains(facts.Unread, "horizontalpodautoscalers"))
 	single := p.options.Mode == rollout.Single
 	rights := p.client.Rights(p.target, kube.Use{
 		Creates: single || p.roles.Fresh || p.roles.Mode == manifest.Bootstrap || p.roles.Canary.Live == nil,
 		Deletes: single || p.options.Finish == rollout.Delete,
 		Parks:   facts.Parks,
 		Orphans: how.Stable == rollout.ParkByRelease || how.Canary == rollout.ParkByRelease,
+		Pauses:  p.autoscaled,
 	})
 	var err error
 	facts.Denied, err = p.client.Denied(ctx, namespace, rights)

@@ -28,6 +28,8 @@ type prepared struct {
 	other   *rollout.Memory // an unfinished rollout of another one
 	record  *rollout.Record
 
+	autoscaled bool // there are autoscalers to pause; known from preflight on
+
 	findings preflight.Findings // from preflight on
 	plan     rollout.Plan
 	forecast rollout.Forecast
@@ -191,6 +193,11 @@ func (p *prepared) aim(selection manifest.Selection) {
 		Namespace: p.record.Namespace, Service: p.record.Service, Stable: stable.Name, Canary: canary.Name,
 	}
 	for _, other := range selection.Others {
+		scaled := manifest.Scaled(other)
+		if scaled != "" && (scaled == stable.Name || scaled == canary.Name) {
+			p.target.Autoscalers = append(p.target.Autoscalers, other.Unstructured)
+			continue
+		}
 		p.target.Surroundings = append(p.target.Surroundings, other.Unstructured)
 	}
 	if p.roles.Mode != manifest.Pair || p.roles.Fresh {

@@ -76,6 +76,9 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 	options.Mode, options.Finish, options.Removals = memory.Mode, memory.Finish, memory.Removals
 	engine := j.engine(options, cluster, lease, record)
 	engine.Memory = memory
+	if memory.Autoscaled {
+		engine.Autoscalers = cluster
+	}
 	return engine.Restore(ctx)
 }
 

@@ -43,11 +43,10 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 			j.finish(ctx, p.record, exitOfOutcome(p.record))
 			return exitOfOutcome(p.record), err
 		}
-		if p, err = c.prepareAnew(held, lease, options); err != nil {
+		if p, err = c.prepareAnew(held, lease, options, j); err != nil {
 			j.release(ctx, lease, false)
 			return j.refused(p.record, err)
 		}
-		p.note("an unfinished rollout of another release was rolled back first")
 	}
 	return c.rollOut(held, p, lease, j)
 }
@@ -91,11 +90,17 @@ func (j *journal) preflight(ctx context.Context, p *prepared, o config.Rollout) 
 }
 
 // prepareAnew looks again after the rollout of another release was rolled back.
-func (c *Command) prepareAnew(ctx context.Context, lease *kube.Lease, options config.Run) (*prepared, error) {
+// Only now can be seen what stands against the new one.
+func (c *Command) prepareAnew(ctx context.Context, lease *kube.Lease, options config.Run, j *journal) (*prepared, error) {
 	if err := lease.Forget(ctx); err != nil {
 		return &prepared{record: &rollout.Record{}}, err
 	}
-	return c.prepare(ctx, options.Rollout, func(string, ...any) {})
+	p, err := c.prepare(ctx, options.Rollout, func(string, ...any) {})
+	p.note("an unfinished rollout of another release was rolled back first")
+	if err != nil {
+		return p, err
+	}
+	return p, c.explain(ctx, p, j.preflight(ctx, p, options.Rollout))
 }
 
 // rollOut runs the engine and reports how it ended.
@@ -110,6 +115,9 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 	}
 	engine := j.engine(p.options, cluster, lease, p.record)
 	engine.Prober, engine.Memory = p.prober, p.resume
+	if p.autoscaled || p.resume != nil && p.resume.Autoscaled {
+		engine.Autoscalers = cluster
+	}
 	if engine.Objects, err = p.target.Objects(); err != nil {
 		j.release(ctx, lease, p.memory != nil)
 		return j.refused(p.record, err)

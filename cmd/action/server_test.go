@@ -114,7 +114,7 @@ func (s *apiServer) review(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = json.NewDecoder(r.Body).Decode(&review)
 	verb := review.Spec.ResourceAttributes.Verb
-	allowed := s.kind != "reader" || verb == "get" || verb == "list" || verb == "watch"
+	allowed := !strings.HasSuffix(s.kind, "reader") || verb == "get" || verb == "list" || verb == "watch"
 	_, _ = fmt.Fprintf(w, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":%t}}`, allowed)
 }
 
@@ -144,28 +144,40 @@ func (s *apiServer) answers() map[string]string {
 		"/version": `{"major":"1","minor":"34","gitVersion":"v1.34.4","platform":"linux/amd64"}`,
 		"/api":     `{"kind":"APIVersions","versions":["v1"]}`,
 		"/apis": `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"apps","versions":[{"groupVersion":"apps/v1","version":"v1"}],
-			"preferredVersion":{"groupVersion":"apps/v1","version":"v1"}}]}`,
+			"preferredVersion":{"groupVersion":"apps/v1","version":"v1"}},
+			{"name":"autoscaling","versions":[{"groupVersion":"autoscaling/v2","version":"v2"}],"preferredVersion":{"groupVersion":"autoscaling/v2","version":"v2"}}]}`,
 		"/api/v1": `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"v1","resources":[
 			{"name":"services","singularName":"service","namespaced":true,"kind":"Service","verbs":["get","list","patch","watch"]},
 			{"name":"pods","singularName":"pod","namespaced":true,"kind":"Pod","verbs":["get","list","watch"]}]}`,
 		"/apis/apps/v1": `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"apps/v1","resources":[
 			{"name":"deployments","singularName":"deployment","namespaced":true,"kind":"Deployment","verbs":["get","list","patch","watch"]}]}`,
+		"/apis/autoscaling/v2": `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"autoscaling/v2","resources":[
+			{"name":"horizontalpodautoscalers","singularName":"horizontalpodautoscaler","namespaced":true,"kind":"HorizontalPodAutoscaler","verbs":["get","list","patch"]}]}`,
 		"/apis/apps/v1/namespaces/web/deployments":                deploymentList(),
 		"/api/v1/namespaces/web/pods":                             emptyList("v1", "PodList"),
 		"/apis/apps/v1/namespaces/web/replicasets":                emptyList("apps/v1", "ReplicaSetList"),
 		"/apis/discovery.k8s.io/v1/namespaces/web/endpointslices": emptyList("discovery.k8s.io/v1", "EndpointSliceList"),
 		"/api/v1/namespaces/web/services":                         emptyList("v1", "ServiceList"),
 
-		"/apis/autoscaling/v2/namespaces/web/horizontalpodautoscalers": emptyList("autoscaling/v2", "HorizontalPodAutoscalerList"),
-		"/apis/policy/v1/namespaces/web/poddisruptionbudgets":          emptyList("policy/v1", "PodDisruptionBudgetList"),
-		"/apis/networking.k8s.io/v1/namespaces/web/networkpolicies":    emptyList("networking.k8s.io/v1", "NetworkPolicyList"),
-		"/api/v1/namespaces/web/resourcequotas":                        emptyList("v1", "ResourceQuotaList"),
-		"/api/v1/namespaces/web/limitranges":                           emptyList("v1", "LimitRangeList"),
+		scalersPath: scalerList(),
+		"/apis/policy/v1/namespaces/web/poddisruptionbudgets":       emptyList("policy/v1", "PodDisruptionBudgetList"),
+		"/apis/networking.k8s.io/v1/namespaces/web/networkpolicies": emptyList("networking.k8s.io/v1", "NetworkPolicyList"),
+		"/api/v1/namespaces/web/resourcequotas":                     emptyList("v1", "ResourceQuotaList"),
+		"/api/v1/namespaces/web/limitranges":                        emptyList("v1", "LimitRangeList"),
 	}
 	switch s.kind {
 	case "serving", "strict", "reader":
 		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))
 		answers["/api/v1/namespaces/web/services/nginx"] = service()
+	case "scaled", "keda", "scaled-reader":
+		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))
+		answers["/api/v1/namespaces/web/services/nginx"] = service()
+		answers[scalersPath] = scalerList(scaler(s.kind == "keda"))
+	case "paused":
+		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 5), deployment("new-nginx", 5))
+		answers["/api/v1/namespaces/web/services/nginx"] = service()
+		answers["/apis/coordination.k8s.io/v1/namespaces/web/leases/l4-canary-nginx"] = heldLease()
+		answers[scalersPath] = scalerList(pausedScaler())
 	case "swapped":
 		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 0), deployment("new-nginx", 10))
 		answers["/api/v1/namespaces/web/services/nginx"] = service()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/org/l4-canary/internal/config"
@@ -27,6 +28,7 @@ type standing struct {
 	Replicas      *int       `json:"replicas"`
 	Stable        *side      `json:"stable"`
 	Canary        *side      `json:"canary"`
+	Paused        []string   `json:"pausedAutoscalers"`
 }
 
 type side struct {
@@ -50,7 +52,7 @@ func (c *Command) status(ctx context.Context, values config.Values, warnings []s
 	if err != nil {
 		return exitOf(err), err
 	}
-	s := standing{SchemaVersion: 1, Namespace: record.Namespace, Service: record.Service}
+	s := standing{SchemaVersion: 1, Namespace: record.Namespace, Service: record.Service, Paused: []string{}}
 	if err = s.look(ctx, client, memory); err != nil {
 		return exitOf(err), err
 	}
@@ -79,6 +81,13 @@ func (s *standing) look(ctx context.Context, client *kube.Client, memory *rollou
 	if err != nil {
 		return err
 	}
+	if memory.Autoscaled {
+		paused, err := client.Paused(ctx, s.Namespace, memory.Stable, memory.Canary)
+		if err != nil {
+			return err
+		}
+		s.Paused = append(s.Paused, paused...)
+	}
 	s.Phase, s.Passed, s.Release = new(string(memory.Phase)), new(float64(memory.Passed)), &memory.Release
 	s.Mode, s.Finish, s.Replicas = new(string(memory.Mode)), new(string(memory.Finish)), &memory.Replicas
 	s.Stable, s.Canary = &side{Deployment: memory.Stable}, &side{Deployment: memory.Canary}
@@ -97,7 +106,11 @@ func (s *standing) text() string {
 	if s.Phase == nil {
 		return fmt.Sprintf("no rollout%s is on record in namespace %q", of(s.Service), s.Namespace)
 	}
-	text := fmt.Sprintf("service  %s/%s\nphase    %s, passed %s\nstable   %s\ncanary   %s\n", s.Namespace, s.Service, *s.Phase,
+	text := ""
+	if len(s.Paused) > 0 {
+		text = fmt.Sprintf("autoscaling of HorizontalPodAutoscaler %s is paused\n", strings.Join(s.Paused, ", "))
+	}
+	text += fmt.Sprintf("service  %s/%s\nphase    %s, passed %s\nstable   %s\ncanary   %s\n", s.Namespace, s.Service, *s.Phase,
 		rollout.Percent(*s.Passed), s.Stable.text(), s.Canary.text())
 	if s.Holder == nil {
 		return text + "holder   nobody"

@@ -45,6 +45,7 @@ type Rollout struct {
 
 	Finish  string // auto, keep, delete, adopt or handover
 	Removal string // auto, park or terminate
+	HPA     string // refuse or pause
 }
 
 // Run are the options of the command run.
@@ -194,6 +195,7 @@ func (r *reader) rollout() Rollout {
 
 		Finish:  r.choice("finish", "auto", "keep", "delete", "adopt", "handover"),
 		Removal: r.choice("removal", "auto", "park", "terminate"),
+		HPA:     r.choice("hpa", "refuse", "pause"),
 	}
 	r.together(options)
 	return options

@@ -22,7 +22,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
 			Tolerance: 5, Confidence: 95, Rate: 50,
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
-			Finish: "auto", Removal: "auto",
+			Finish: "auto", Removal: "auto", HPA: "refuse",
 		},
 		Faces:      config.Faces{PodLogs: 20, JobSummary: true},
 		OnExisting: "auto",
@@ -39,7 +39,7 @@ func TestParseRunEverything(t *testing.T) {
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
 		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
-		"until": "50", "on-existing": "refuse", "finish": "delete", "removal": "park", "pod-logs": "0", "job-summary": "False",
+		"until": "50", "on-existing": "refuse", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestParseRunEverything(t *testing.T) {
 			Drain:        config.Optional[time.Duration]{Set: true},
 			Bake:         10 * time.Minute,
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
-			Until: 50, Finish: "delete", Removal: "park",
+			Until: 50, Finish: "delete", Removal: "park", HPA: "pause",
 		},
 		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env"},
 		OnExisting: "refuse",

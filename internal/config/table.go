@@ -113,6 +113,8 @@ func resultInputs() []Input {
 			Help: "With two Deployments, what becomes of the old one: `keep` it at zero pods (`auto`) or `delete` it. With one: `adopt` moves the pods back to it with the new template (`auto`), `handover` makes it anew around the pods that run"},
 		{Name: "removal", Scope: looking(), Default: "auto",
 			Help: "How pods leave: `park` takes them out of the Service first and gives their flows `drain` to end, `terminate` leaves that to the pods; `auto` parks where the Service has only TCP ports, kube-proxy and policy Cluster"},
+		{Name: "hpa", Scope: rollout(), Default: "refuse",
+			Help: "When a HorizontalPodAutoscaler scales either Deployment: `refuse` the rollout, or `pause` the autoscaler until it has ended"},
 		{Name: "pod-logs", Scope: moved, Default: "20",
 			Help: "Lines of a failing pod's log shown in the job log, and nowhere else"},
 		{Name: "job-summary", Scope: moved, Default: "true",

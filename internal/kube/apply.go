@@ -20,15 +20,9 @@ import (
 func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
 	switch part {
 	case rollout.Surroundings:
-		for _, object := range c.Surroundings {
-			if _, err := c.live(ctx, object); err != nil {
-				return err
-			}
-			if _, err := c.apply(ctx, object, false); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.applyAll(ctx, c.Surroundings)
+	case rollout.AutoscalerManifests:
+		return c.applyAll(ctx, c.Target.Autoscalers)
 	case rollout.StableDeployment:
 		return c.applyDeployment(ctx, c.StableManifest)
 	case rollout.CanaryDeployment:
@@ -38,6 +32,18 @@ func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
 	default:
 		return fmt.Errorf("there is no part %q to apply", part)
 	}
+}
+
+func (c *Cluster) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
+	for _, object := range objects {
+		if _, err := c.live(ctx, object); err != nil {
+			return err
+		}
+		if _, err := c.apply(ctx, object, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restoreTemplate gives stable the template that it had before the rollout, whole:

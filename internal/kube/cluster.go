@@ -39,6 +39,7 @@ type Target struct {
 	Surroundings   []*unstructured.Unstructured
 	StableManifest *unstructured.Unstructured
 	CanaryManifest *unstructured.Unstructured
+	Autoscalers    []*unstructured.Unstructured // of either Deployment
 
 	// Original is the live stable before the rollout, to bring its template back;
 	// nil where stable's template is never changed.
@@ -73,6 +74,8 @@ var (
 	_ rollout.Cluster   = (*Cluster)(nil)
 	_ rollout.Parking   = (*Cluster)(nil)
 	_ rollout.Successor = (*Cluster)(nil)
+
+	_ rollout.Autoscalers = (*Cluster)(nil)
 )
 
 // Watch begins to watch the target's namespace, until ctx ends.

@@ -32,6 +32,7 @@ type Use struct {
 	Deletes bool // a Deployment: the copy, or the old version
 	Parks   bool // pods are patched
 	Orphans bool // released pods are deleted
+	Pauses  bool // autoscalers are paused
 }
 
 // Rights are everything that a rollout of the target will ask for: the README's Role
@@ -52,7 +53,12 @@ func (c *Client) Rights(target Target, use Use) []Right {
 			rights = append(rights, Right{verb, "", "pods", ""})
 		}
 	}
-	for _, object := range target.Surroundings {
+	if use.Pauses {
+		for _, verb := range []string{"list", "patch"} {
+			rights = append(rights, Right{verb, "autoscaling", "horizontalpodautoscalers", ""})
+		}
+	}
+	for _, object := range slices.Concat(target.Surroundings, target.Autoscalers) {
 		kind := object.GroupVersionKind()
 		mapping, err := c.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
 		if err != nil || mapping.Scope.Name() == meta.RESTScopeNameRoot {

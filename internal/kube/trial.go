@@ -29,7 +29,8 @@ func (c *Client) Try(ctx context.Context, target Target, facts *preflight.Facts)
 			return err
 		}
 	}
-	for _, object := range []*unstructured.Unstructured{target.StableManifest, target.CanaryManifest} {
+	// Autoscalers take effect when the rollout has ended: they change nothing now.
+	for _, object := range append(slices.Clone(target.Autoscalers), target.StableManifest, target.CanaryManifest) {
 		if object == nil {
 			continue
 		}

@@ -78,11 +78,14 @@ type Facts struct {
 	Timeout                            time.Duration
 	Estimate                           time.Duration // how long the rollout is likely to take; 0 if it is not known
 	Resuming                           bool          // the rollout is under way: what it changed itself is no finding
+	Pauses                             bool          // autoscalers of either side are paused while it lasts
+	Deletes                            bool          // stable's Deployment in the end, of a pair
 
 	Deployments []appsv1.Deployment // of both sides, as they are
 	ReplicaSets []appsv1.ReplicaSet // of the namespace
 	Pods        []corev1.Pod        // that the Service selects
 	Scalers     []autoscalingv2.HorizontalPodAutoscaler
+	Others      []manifest.Object // autoscalers that the manifests hold for either side
 	Budgets     []policyv1.PodDisruptionBudget
 	Policies    []networkingv1.NetworkPolicy
 	Quotas      []corev1.ResourceQuota

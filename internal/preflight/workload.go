@@ -97,28 +97,6 @@ func count(d *appsv1.Deployment) int {
 	return int(*d.Spec.Replicas)
 }
 
-// autoscaled: two writers of one count would fight.
-func (f Facts) autoscaled() Findings {
-	var findings Findings
-	for i := range f.Scalers {
-		scaler := &f.Scalers[i]
-		target := scaler.Spec.ScaleTargetRef
-		if target.Kind != "Deployment" || f.deployment(target.Name) == nil && target.Name != f.Roles.Canary.Name {
-			continue
-		}
-		what, hint := "HorizontalPodAutoscaler "+scaler.Name, "delete it for the rollout, and bring it back afterwards"
-		for _, owner := range scaler.OwnerReferences {
-			if owner.Kind == "ScaledObject" {
-				what = "KEDA's ScaledObject " + owner.Name
-				hint = fmt.Sprintf("kubectl annotate scaledobject %s autoscaling.keda.sh/paused=true, then delete %s", owner.Name, scaler.Name)
-			}
-		}
-		findings = append(findings, Finding{Error,
-			fmt.Sprintf("%s scales Deployment %q: it would change the counts that are the weights", what, target.Name), hint})
-	}
-	return findings
-}
-
 // sizes are counts in manifests that are not what is there.
 func (f Facts) sizes() Findings {
 	if f.Resuming {

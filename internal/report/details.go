@@ -212,12 +212,17 @@ func (p page) commands() string {
 	if p.Mode == string(rollout.Single) {
 		return "```sh\n" + command + "\n```"
 	}
-	return strings.Join([]string{
+	lines := []string{
 		"```sh", command,
 		"# or, without l4-canary:",
 		fmt.Sprintf("kubectl -n %s scale deployment/%s --replicas=%d", namespace, old, p.Replicas),
 		fmt.Sprintf("kubectl -n %s rollout status deployment/%s", namespace, old),
 		fmt.Sprintf("kubectl -n %s scale deployment/%s --replicas=0", namespace, canary),
-		"```",
-	}, "\n")
+	}
+	for _, scaler := range p.Paused { // its annotation is the patch that ends the pause
+		lines = append(lines, fmt.Sprintf(
+			`kubectl -n %[1]s patch hpa/%[2]s --type merge -p "$(kubectl -n %[1]s get hpa/%[2]s -o jsonpath='{.metadata.annotations.l4-canary\.io/paused}')"`,
+			namespace, word(scaler)))
+	}
+	return strings.Join(append(lines, "```"), "\n")
 }

@@ -121,6 +121,7 @@ type reportDocument struct {
 	Troubles       []troubleDocument `json:"troubles"`
 	Rollback       *rollbackDocument `json:"rollback"`
 	Notices        []string          `json:"notices"`
+	Paused         []string          `json:"pausedAutoscalers"`
 	Version        string            `json:"version"`
 }
 

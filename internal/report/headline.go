@@ -8,8 +8,16 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// headline is the outcome in one line.
+// headline is the outcome in one line, with what must not be forgotten.
 func (p page) headline() string {
+	if len(p.Paused) == 0 {
+		return p.end()
+	}
+	return p.end() + ". Autoscaling of " + codes(p.Paused) + " is paused"
+}
+
+// end is how the run ended, or where it stands.
+func (p page) end() string {
 	service, old, canary := codeUpTo(p.Namespace+"/"+p.Service, 120), image(p.Stable), image(p.Canary)
 	at := ""
 	if stage := p.last(); stage != nil {

@@ -12,10 +12,12 @@ type Part string
 // The parts, in the order in which a first rollout applies them. Deployments
 // are created without pods: counts move only through Scale.
 const (
-	Surroundings     Part = "surroundings" // the Service and everything but the two Deployments
+	Surroundings     Part = "surroundings" // the Service and everything but the two Deployments and their autoscalers
 	StableDeployment Part = "stable"
 	CanaryDeployment Part = "canary"
 	OriginalStable   Part = "original" // stable as it was before the rollout
+
+	AutoscalerManifests Part = "autoscalers" // of both Deployments, when the rollout has ended
 )
 
 // Cluster is the engine's hand on one Service and the two Deployments behind

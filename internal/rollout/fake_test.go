@@ -59,7 +59,7 @@ func (c *cluster) Apply(_ context.Context, part rollout.Part) error {
 			s.Stable.Exists, s.Stable.Current = true, true
 		case rollout.CanaryDeployment:
 			s.Canary.Exists, s.Canary.Current = true, true
-		case rollout.Surroundings, rollout.OriginalStable:
+		case rollout.Surroundings, rollout.OriginalStable, rollout.AutoscalerManifests:
 		}
 	})
 	if c.onApply != nil {

@@ -25,6 +25,9 @@ type Memory struct {
 	Passed     Percent         `json:"passed"` // the last target whose stage passed
 	Phase      Phase           `json:"phase"`
 	Objects    json.RawMessage `json:"objects"` // the cluster's own: what to bring back
+
+	Autoscaled bool `json:"autoscaled,omitempty"` // autoscalers are paused while it lasts
+	Undoing    bool `json:"undoing,omitempty"`    // it had ended, and a rollback has begun
 }
 
 // memoryVersion is the Memory that this program reads and writes.
@@ -86,12 +89,14 @@ func (r *run) remember(ctx context.Context, phase Phase) error {
 // recall is the memory that a run begins with: what was found, or a new one.
 func (r *run) recall() Memory {
 	if r.Memory != nil {
-		return *r.Memory
+		m := *r.Memory
+		m.Autoscaled = m.Autoscaled || r.Autoscalers != nil
+		return m
 	}
 	return Memory{
 		SchemaVersion: memoryVersion, Release: r.Record.Release, Mode: r.Mode, Finish: r.Finish,
 		Stable: r.Record.Stable.Deployment, Canary: r.Record.Canary.Deployment,
 		Replicas: r.Plan.Replicas, MaxSurge: r.Plan.MaxSurge, MaxUnavailable: r.Plan.MaxUnavailable,
-		Removals: r.Removals, PodTargets: r.PodTargets, Objects: r.Objects,
+		Removals: r.Removals, PodTargets: r.PodTargets, Objects: r.Objects, Autoscaled: r.Autoscalers != nil,
 	}
 }

@@ -111,6 +111,7 @@ type Record struct {
 	Troubles   []Trouble       // what pods said of themselves when the run failed
 	Rollback   *RollbackRecord // nil if nothing was rolled back
 	Notices    []string        // what a reader should know, in the order it came up
+	Paused     []string        // HorizontalPodAutoscalers, as the record stands
 }
 
 // Side is one of the two Deployments.

@@ -22,6 +22,9 @@ func (r *run) resume(ctx context.Context) error {
 	r.baseline = r.memory.Baseline
 	r.adopting = r.memory.adopted()
 	r.note("goes on with a rollout that had passed " + r.memory.Passed.String())
+	if err := r.freezeAgain(ctx); err != nil {
+		return err
+	}
 	if r.memory.Phase == PhaseHandingOver {
 		return r.finish(ctx)
 	}
@@ -82,6 +85,9 @@ func (r *Rollout) Restore(ctx context.Context) error {
 	run.adopting = run.memory.adopted()
 	handing := run.memory.Phase == PhaseHandingOver
 	err := run.remember(ctx, run.memory.Phase)
+	if err == nil {
+		err = run.keepCapacity(ctx)
+	}
 	if err == nil && handing {
 		err = r.Heir.Handover(ctx, r.Plan.Replicas)
 	}
@@ -143,5 +149,6 @@ func lost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLo
 func (r *run) stopped(ctx context.Context) {
 	r.Record.Outcome, r.Record.Reason = Stopped, ReasonTakenOver
 	r.Record.Message, r.Record.FinishedAt = context.Cause(ctx).Error(), time.Now()
+	r.Record.Paused = nil // the other one knows
 	r.Journal.Save(r.Record)
 }

@@ -35,6 +35,8 @@ func (r *run) conclude(ctx context.Context, failure error) {
 	outcome := Aborted
 	if r.introduced {
 		outcome = r.rollback(ctx, !harmful[setback.Reason])
+	} else if err := r.thaw(ctx); err != nil {
+		r.note("could not end the pause of the autoscalers: " + err.Error())
 	}
 	r.settle(outcome, setback.Reason, setback.Message)
 }
@@ -114,6 +116,11 @@ func (r *run) rollback(parent context.Context, gently bool) Outcome {
 // back first, canaries that do not serve leave at once, then stable grows before
 // the other canaries leave.
 func (r *run) restore(ctx context.Context, gently bool) error {
+	if !r.frozen { // the end of the pause may be what failed
+		if err := r.freeze(ctx); err != nil {
+			return err
+		}
+	}
 	state, err := r.Cluster.Next(ctx, 0)
 	if err != nil {
 		return err
@@ -149,9 +156,11 @@ func (r *run) restore(ctx context.Context, gently bool) error {
 		return err
 	}
 	if r.Mode == Single {
-		return r.Cluster.Delete(ctx, probe.Canary)
+		if err = r.Cluster.Delete(ctx, probe.Canary); err != nil {
+			return err
+		}
 	}
-	return nil
+	return r.thaw(ctx)
 }
 
 // restoreStep is one round of restore.

@@ -93,14 +93,16 @@ type Rollout struct {
 	Cluster Cluster
 	Parking Parking   // used by Removals other than Terminate
 	Heir    Successor // used by Handover
-	Prober  Prober
-	Journal Journal
-	Ledger  Ledger          // nil: nothing outlives the process
-	Memory  *Memory         // of an unfinished rollout of this release, to be gone on with
-	Objects json.RawMessage // for the memory: what the cluster would bring back
-	Log     *slog.Logger
-	Scout   Scout   // nil: nobody knows of room to come
-	Record  *Record // with what is known before the run: names, images, notices
+
+	Autoscalers Autoscalers // nil: nothing else changes the counts
+	Prober      Prober
+	Journal     Journal
+	Ledger      Ledger          // nil: nothing outlives the process
+	Memory      *Memory         // of an unfinished rollout of this release, to be gone on with
+	Objects     json.RawMessage // for the memory: what the cluster would bring back
+	Log         *slog.Logger
+	Scout       Scout   // nil: nobody knows of room to come
+	Record      *Record // with what is known before the run: names, images, notices
 }
 
 // rollbackTimeout is what a rollback may take, whatever is left of Timeout.
@@ -118,6 +120,7 @@ type run struct {
 	touched    bool          // something was scaled or applied
 	introduced bool          // the canary was: a rollback has something to restore
 	adopting   bool          // stable has the new template
+	frozen     bool          // autoscalers are paused
 	hasty      bool          // canaries broke while they left, and leave at once now
 	weight     Percent       // expected at the stage before
 	windows    uint64        // sampled so far: each has a schedule of its own
@@ -158,7 +161,7 @@ func (r *run) steps(ctx context.Context) error {
 		return err
 	}
 	if r.Mode == Bootstrap {
-		return nil
+		return r.scaleAgain(ctx)
 	}
 	if err := r.introduce(ctx); err != nil {
 		return err

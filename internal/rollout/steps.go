@@ -53,6 +53,9 @@ func (r *run) prepare(ctx context.Context) error {
 // deployStable is the seed's first step: the old version goes live.
 func (r *run) deployStable(ctx context.Context, state State) error {
 	r.Journal.Stage("deploy stable")
+	if err := r.freeze(ctx); err != nil {
+		return err
+	}
 	for _, part := range []Part{Surroundings, StableDeployment} {
 		if err := r.Cluster.Apply(ctx, part); err != nil {
 			return err
@@ -88,6 +91,9 @@ func (r *run) introduce(ctx context.Context) error {
 		return err
 	}
 	r.touched, r.introduced = true, true
+	if err := r.freeze(ctx); err != nil {
+		return err
+	}
 	for _, part := range []Part{Surroundings, CanaryDeployment} {
 		if err := r.Cluster.Apply(ctx, part); err != nil {
 			return err
@@ -106,6 +112,9 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	if err := r.end(ctx); err != nil {
+		return err
+	}
+	if err := r.scaleAgain(ctx); err != nil {
 		return err
 	}
 	return r.remember(ctx, PhasePromoted)

@@ -103,6 +103,8 @@ type report struct {
 	Troubles                 []struct{ Pod, Reason, Message string }
 	Rollback                 *struct{ Stable, Canary int }
 	FinishedAt               time.Time
+	PausedAutoscalers        []string
+	Notices                  []string
 }
 
 type stage struct {
