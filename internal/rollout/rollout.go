@@ -29,6 +29,7 @@ type Options struct {
 	Propagation time.Duration // how long the balancer may lag behind the endpoints
 	Drain       time.Duration // for pods that were removed
 	Bake        time.Duration // after 100 %, with old pods kept warm
+	HoldOpen    int           // established flows that are kept through every move
 
 	StageTimeout time.Duration // sampling of one stage, from the end of propagation
 	MoveTimeout  time.Duration // a move without any progress
@@ -99,6 +100,7 @@ type Rollout struct {
 	Objects json.RawMessage // for the memory: what the cluster would bring back
 	Log     *slog.Logger
 	Scout   Scout   // nil: nobody knows of room to come
+	Holder  Holder  // used if HoldOpen is not 0
 	Record  *Record // with what is known before the run: names, images, notices
 }
 
@@ -121,6 +123,7 @@ type run struct {
 	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline
 	memory     Memory
+	held       *keeper // nil without held flows
 }
 
 // Run carries the whole rollout out and leaves what happened in the Record,
@@ -129,6 +132,10 @@ type run struct {
 // cancelled the run stops where it is, which is safe for traffic.
 func (r *Rollout) Run(ctx context.Context) error {
 	run := &run{Rollout: r, plan: NewPlan(r.Plan)}
+	if r.HoldOpen > 0 {
+		run.Rollout, run.held = r.kept()
+		defer run.held.close()
+	}
 	run.plan.Stages = slices.DeleteFunc(run.plan.Stages, func(s PlannedStage) bool {
 		return r.Mode == Bootstrap || r.Until > 0 && s.Target > r.Until
 	})
@@ -157,6 +164,9 @@ func (r *run) steps(ctx context.Context) error {
 	}
 	if r.Mode == Bootstrap {
 		return nil
+	}
+	if err := r.hold(ctx); err != nil {
+		return err
 	}
 	if err := r.introduce(ctx); err != nil {
 		return err
