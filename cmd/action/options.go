@@ -25,7 +25,7 @@ func engineOptions(o config.Rollout, replicas int) rollout.Options {
 		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
 		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
 		Bake: o.Bake, StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
-		Until: rollout.Percent(o.Until), Address: o.Address,
+		Until: rollout.Percent(o.Until), Address: o.Address, HoldOpen: o.HoldOpen,
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
