@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -131,7 +132,7 @@ func (h *Held) live(ctx context.Context, f *held, opened func()) {
 	}
 	f.buffer, f.answer = make([]byte, talkBuffer), nil
 	h.mu.Lock()
-	f.seen.Err = err
+	f.seen.Err = plain(err)
 	h.mu.Unlock()
 	opened()
 	if err != nil {
@@ -192,3 +193,14 @@ func Room(count int, rate float64) error {
 
 // errHangsUp is a server with which no flow can be held.
 var errHangsUp = errors.New("the server ends the connection after its first answer")
+
+// plain is why a flow could not be opened, without the names of system calls.
+func plain(err error) error {
+	if classOf(err) == Timeout {
+		return errors.New("no answer")
+	}
+	if call, ok := errors.AsType[*os.PathError](err); ok {
+		return call.Err
+	}
+	return err
+}

@@ -174,7 +174,7 @@ func TestHeldCannotBeOpened(t *testing.T) {
 		"ends the connection after its first answer":    serveTCP(t, "127.0.0.1", say("old\n")),
 		"the server ends the connection after its":      web,
 		"connection refused":                            {Number: freePorts(t, 1), Protocol: TCP, Exchange: banner()},
-		"i/o timeout":                                   silent,
+		"no answer": silent,
 		"closed without an answer":                      serveTCP(t, "127.0.0.1", func(net.Conn) {}),
 		"connection reset by peer":                      serveTCP(t, "127.0.0.1", func(c net.Conn) { say("old")(c); hear(c); reset(c) }),
 		"reading the response: malformed HTTP response": webOf(serveTCP(t, "127.0.0.1", say("SSH-2.0\r\nx y z\r\n"))),
