@@ -56,15 +56,9 @@ type HeldEnd struct {
 	After   *time.Duration // from when the pod began to leave to the first of these ends; nil if it did not leave
 }
 
-const (
-	// grain is how much sooner than it was a drain may seem to end: the pod's own clock
-	// began when the API server was told, ours when the watch said so.
-	grain = 200 * time.Millisecond
-
-	// late is how long after its pod was gone a flow may be seen to end: it asks once a
-	// second.
-	late = 2 * time.Second
-)
+// late is how long after the fact something may be seen: the end of a flow that asks
+// once a second, and a pod that leaves.
+const late = 2 * time.Second
 
 // account is what became of the flows up to now.
 func (k *keeper) account() *HeldRecord {
@@ -172,7 +166,7 @@ func (k *keeper) end(flow probe.HeldFlow) HeldEnd {
 		return end
 	}
 	after := max(flow.Ended.Sub(left), 0)
-	end.After, end.Cut = &after, after < k.options.Drain-grain
+	end.After, end.Cut = &after, after < k.options.Drain
 	return end
 }
 
@@ -180,7 +174,14 @@ func (k *keeper) end(flow probe.HeldFlow) HeldEnd {
 // not known if it did not. A name that no pod has tells nothing.
 func (k *keeper) leftAt(flow probe.HeldFlow) (time.Time, bool) {
 	if pod, known := k.pods[flow.Pod]; known && flow.Pod != "" {
-		return pod.left, pod.removal != nil && !flow.Ended.Add(late).Before(pod.left)
+		if pod.removal == nil || flow.Ended.Add(late).Before(pod.left) {
+			return time.Time{}, false
+		}
+		// It left when the engine said so, unless it was seen to stay for longer.
+		if seen := pod.left.Add(-late); seen.After(pod.removal.began) {
+			return seen, true
+		}
+		return pod.removal.began, true
 	}
 	var began time.Time
 	for _, rm := range k.removals {

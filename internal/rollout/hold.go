@@ -148,6 +148,9 @@ func (k *keeper) tell() {
 	}
 	stages := k.account().Stages
 	s := stages[len(stages)-1]
+	if len(k.periods) == 1 && s.Open == s.Left {
+		return // before the first move, and nothing happened
+	}
 	k.log.Info("held flows", "stage", s.Stage, "open", s.Open, "outlived_drain", s.Outlived, "cut", s.Cut, "still_open", s.Left)
 }
 
