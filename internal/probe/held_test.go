@@ -16,15 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// often is how often held flows talk in these tests.
-const often = 20 * time.Millisecond
+// How often held flows talk in these tests. Datagrams are asked for no more than three
+// times, and a busy machine may need longer than that for an answer.
+const (
+	often  = 20 * time.Millisecond
+	seldom = 300 * time.Millisecond
+)
 
 // holding opens flows, and closes them with the test.
-func holding(t *testing.T, count int, ports ...Port) *Held {
+func holding(t *testing.T, every time.Duration, count int, ports ...Port) *Held {
 	t.Helper()
 	h, err := hold(t.Context(), Options{
-		Ports: ports, Addresses: loopback(), Classifier: oldAndNew(t), Count: count, Timeout: 10 * often, Cursor: NewCursor(1),
-	}, often)
+		Ports: ports, Addresses: loopback(), Classifier: oldAndNew(t), Count: count, Timeout: 3 * time.Second, Cursor: NewCursor(1),
+	}, every)
 	require.NoError(t, err)
 	t.Cleanup(h.Close)
 	return h
@@ -41,7 +45,7 @@ func requireEnd(t *testing.T, h *Held, how Ending, after time.Time) {
 			}
 		}
 		require.Equal(t, how, h.state(f).How)
-		require.WithinRange(t, h.state(f).Ended, after.Add(-2*often), time.Now())
+		require.WithinRange(t, h.state(f).Ended, after.Add(-2*h.every), time.Now())
 	}
 }
 
@@ -72,10 +76,10 @@ func (l *lobby) serve(conn net.Conn) {
 	l.mu.Lock()
 	l.conns = append(l.conns, conn)
 	l.mu.Unlock()
-	fmt.Fprintln(conn, "old web-1")
+	_, _ = fmt.Fprintln(conn, "old web-1")
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		l.lines.Add(1)
-		fmt.Fprintln(conn, "new", lines.Text()) // an echo says nothing of the version
+		_, _ = fmt.Fprintln(conn, "new", lines.Text()) // an echo says nothing of the version
 	}
 }
 
@@ -108,7 +112,7 @@ func TestHeldEcho(t *testing.T) {
 		t.Run(string(how), func(t *testing.T) {
 			t.Parallel()
 			var l lobby
-			h := holding(t, 10, serveTCP(t, "127.0.0.1", l.serve))
+			h := holding(t, often, 10, serveTCP(t, "127.0.0.1", l.serve))
 			await(t, &l.lines, 50)
 			requireAlive(t, h, Stable, "web-1")
 			at := time.Now()
@@ -123,10 +127,10 @@ func TestHeldFallsSilent(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	var silent atomic.Bool
-	h := holding(t, 3, serveTCP(t, "127.0.0.1", func(c net.Conn) {
+	h := holding(t, often, 3, serveTCP(t, "127.0.0.1", func(c net.Conn) {
 		for lines := bufio.NewScanner(c); lines.Scan(); asked.Add(1) {
 			if !silent.Load() {
-				fmt.Fprintln(c, "old", "web-1") // nothing before the first line
+				_, _ = fmt.Fprintln(c, "old", "web-1") // nothing before the first line
 			}
 		}
 	}))
@@ -142,7 +146,7 @@ func TestHeldFallsSilent(t *testing.T) {
 func TestHeldIsOnlyWatched(t *testing.T) {
 	t.Parallel()
 	var talks, silent lobby
-	h := holding(t, 8, serveTCP(t, "127.0.0.1", talks.serve), serveTCP(t, "127.0.0.1", func(c net.Conn) {
+	h := holding(t, often, 8, serveTCP(t, "127.0.0.1", talks.serve), serveTCP(t, "127.0.0.1", func(c net.Conn) {
 		silent.mu.Lock()
 		silent.conns = append(silent.conns, c)
 		silent.mu.Unlock()
@@ -168,20 +172,19 @@ func TestHeldIsOnlyWatched(t *testing.T) {
 func TestHeldCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	silent := serveUDP(t, "127.0.0.1", func([]byte, func(string)) {})
-	web := serveTCP(t, "127.0.0.1", func(c net.Conn) { hear(c); say("HTTP/1.0 200 OK\r\n\r\nold\n")(c) })
-	web.Exchange = request{}
+	web := webOf(serveTCP(t, "127.0.0.1", func(c net.Conn) { hear(c); say("HTTP/1.0 200 OK\r\n\r\nold\n")(c) }))
 	for err, port := range map[string]Port{
 		"ends the connection after its first answer":    serveTCP(t, "127.0.0.1", say("old\n")),
 		"the server ends the connection after its":      web,
 		"connection refused":                            {Number: freePorts(t, 1), Protocol: TCP, Exchange: banner()},
-		"no answer": silent,
+		"no answer":                                     silent,
 		"closed without an answer":                      serveTCP(t, "127.0.0.1", func(net.Conn) {}),
 		"connection reset by peer":                      serveTCP(t, "127.0.0.1", func(c net.Conn) { say("old")(c); hear(c); reset(c) }),
 		"reading the response: malformed HTTP response": webOf(serveTCP(t, "127.0.0.1", say("SSH-2.0\r\nx y z\r\n"))),
 	} {
 		t.Run(err, func(t *testing.T) {
 			t.Parallel()
-			h := holding(t, 3, port)
+			h := holding(t, often, 3, port)
 			for _, f := range h.Flows() {
 				require.ErrorContains(t, f.Err, err)
 				require.Zero(t, f.Ended)
@@ -215,8 +218,8 @@ func TestHeldHTTP(t *testing.T) {
 		_, _ = io.WriteString(w, "<p>old web-3"+strings.Repeat(" ", 20_000))
 	})}
 	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { server.Close() })
-	h := holding(t, 5, Port{Number: portOf(t, listener.Addr()), Protocol: TCP, Exchange: request{}})
+	t.Cleanup(func() { _ = server.Close() })
+	h := holding(t, often, 5, Port{Number: portOf(t, listener.Addr()), Protocol: TCP, Exchange: request{}})
 	await(t, &asked, 30)
 	requireAlive(t, h, Stable, "web-3")
 	count := 0
@@ -230,7 +233,7 @@ func TestHeldHTTP(t *testing.T) {
 // TestHeldHTTPIsClosedWhileIdle sees the end between two questions.
 func TestHeldHTTPIsClosedWhileIdle(t *testing.T) {
 	t.Parallel()
-	h := holding(t, 2, webOf(serveTCP(t, "127.0.0.1", func(c net.Conn) {
+	h := holding(t, often, 2, webOf(serveTCP(t, "127.0.0.1", func(c net.Conn) {
 		hear(c)
 		say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nold\n")(c)
 	})))
@@ -241,28 +244,27 @@ func TestHeldHTTPIsClosedWhileIdle(t *testing.T) {
 func TestHeldUDP(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		name   string
-		answer func(asked int64) string // after the first
-		how    Ending
+		name, answer string
+		how          Ending
 	}{
-		{"another pod", func(int64) string { return "old web-2" }, EndMoved},
-		{"another version", func(int64) string { return "new" }, EndMoved},
-		{"nobody", func(int64) string { return "" }, EndTimeout},
+		{"another pod", "old web-2", EndMoved},
+		{"another version", "new", EndMoved},
+		{"nobody", "", EndTimeout},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int64
 			var gone atomic.Bool
-			h := holding(t, 1, serveUDP(t, "127.0.0.1", func(_ []byte, reply func(string)) {
+			h := holding(t, seldom, 1, serveUDP(t, "127.0.0.1", func(_ []byte, reply func(string)) {
 				n := asked.Add(1)
 				switch {
-				case gone.Load() && row.answer(n) != "":
-					reply(row.answer(n))
+				case gone.Load() && row.answer != "":
+					reply(row.answer)
 				case !gone.Load() && n%3 != 2: // every third is lost
 					reply("old web-1")
 				}
 			}))
-			await(t, &asked, 20)
+			await(t, &asked, 7)
 			requireAlive(t, h, Stable, "web-1")
 			at := time.Now()
 			gone.Store(true)
@@ -284,12 +286,12 @@ func TestHeldUDPRefused(t *testing.T) {
 			_, _ = server.WriteTo(buffer[:n], from)
 		}
 	}()
-	h := holding(t, 2, Port{Number: portOf(t, server.LocalAddr()), Protocol: UDP, Exchange: datagram()})
+	h := holding(t, seldom, 2, Port{Number: portOf(t, server.LocalAddr()), Protocol: UDP, Exchange: datagram()})
 	requireAlive(t, h, Unknown, "")
 	at := time.Now()
 	require.NoError(t, server.Close())
 	requireEnd(t, h, EndTimeout, at)
-	require.GreaterOrEqual(t, time.Since(at), 2*often)
+	require.GreaterOrEqual(t, time.Since(at), 2*seldom)
 }
 
 // TestHeldSpread: evenly over ports and addresses, each from a source port of its own
@@ -325,12 +327,13 @@ func TestHeldSpread(t *testing.T) {
 func TestHeldEndsByUs(t *testing.T) {
 	t.Parallel()
 	var l lobby
-	h := holding(t, 50, serveTCP(t, "127.0.0.1", l.serve))
+	h := holding(t, often, 50, serveTCP(t, "127.0.0.1", l.serve))
 	began := time.Now()
 	h.Close()
-	require.Less(t, time.Since(began), time.Second)
+	require.Less(t, time.Since(began), 2*time.Second)
 	requireAlive(t, h, Stable, "web-1")
 
+	began = time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(often, cancel)
 	_, err := Hold(ctx, Options{Ports: []Port{serveTCP(t, "127.0.0.1", hush)}, Addresses: loopback(), Count: 5})

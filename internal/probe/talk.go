@@ -145,9 +145,11 @@ func (f *held) requests() (Ending, time.Time) {
 		if err := f.socket.SetReadDeadline(asked.Add(f.until)); err != nil {
 			return endOf(err), asked
 		}
-		if err := f.request(); errors.Is(err, os.ErrDeadlineExceeded) {
+		err := f.request()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return EndTimeout, asked
-		} else if err != nil {
+		}
+		if err != nil {
 			return endOf(err), time.Now()
 		}
 	}
@@ -189,7 +191,7 @@ func (f *held) datagrams(question []byte) (Ending, time.Time) {
 
 // listen takes what comes until then. It does not end early: a question is asked once
 // in a while, however fast the answer.
-func (f *held) listen(until time.Time) (answered, moved bool, err error) {
+func (f *held) listen(until time.Time) (answered, moved bool, _ error) {
 	for {
 		err := f.hear(until)
 		switch class := classOf(err); {

@@ -150,8 +150,8 @@ func (k *keeper) order(a, b HeldEnd) int {
 
 // during is the index of the period of a moment.
 func (k *keeper) during(at time.Time) int {
-	for i := len(k.periods) - 1; i > 0; i-- {
-		if at.After(k.periods[i].began) {
+	for i, p := range slices.Backward(k.periods) {
+		if at.After(p.began) {
 			return i
 		}
 	}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,7 +86,7 @@ func (r *run) hold(ctx context.Context) error {
 	if err != nil {
 		r.Log.WarnContext(ctx, "no flows are held open", "because", err)
 		r.note("holds no flows open: " + err.Error())
-		return nil
+		return nil //nolint:nilerr // it decides nothing
 	}
 	r.held.open(flows)
 	r.Journal.Save(r.Record)
@@ -194,8 +195,8 @@ func (k *keeper) look(s State) {
 
 // current is the removal of a side that goes on; nil if none does.
 func (k *keeper) current(side probe.Version) *removal {
-	for i := len(k.removals) - 1; i >= 0; i-- {
-		if rm := k.removals[i]; rm.side == side && rm.gone.IsZero() {
+	for _, rm := range slices.Backward(k.removals) {
+		if rm.side == side && rm.gone.IsZero() {
 			return rm
 		}
 	}
