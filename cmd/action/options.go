@@ -44,7 +44,7 @@ func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Opti
 		Tolerance: rollout.Percent(o.Tolerance), Confidence: rollout.Percent(o.Confidence), MaxProbes: o.MaxProbes.Value,
 		Settle: o.Settle, Propagation: propagation(o.Propagation, podTargets), Drain: drain(o.Drain, podTargets), PodTargets: podTargets,
 		Bake: o.Bake, StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
-		Until: rollout.Percent(o.Until), Address: o.Address,
+		Until: rollout.Percent(o.Until), Address: o.Address, HoldOpen: o.HoldOpen,
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause

@@ -50,18 +50,27 @@ func (p *prepared) newProber(o config.Rollout) error {
 
 // Sampler implements rollout.Prober.
 func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
-	options := p.options
-	options.Seed = seed
-	for _, address := range addresses {
-		literal, err := probe.Resolve(ctx, address)
-		if err != nil {
-			return nil, err
-		}
-		options.Addresses = append(options.Addresses, literal...)
+	options, err := p.towards(ctx, addresses)
+	if err != nil {
+		return nil, err
 	}
+	options.Seed = seed
 	sampler, err := probe.NewSampler(options)
 	if err != nil {
 		return nil, fmt.Errorf("sampling %s: %w", strings.Join(addresses, ", "), err)
 	}
 	return sampler, nil
+}
+
+// towards are the options of flows to these addresses.
+func (p *prober) towards(ctx context.Context, addresses []string) (probe.Options, error) {
+	options := p.options
+	for _, address := range addresses {
+		literal, err := probe.Resolve(ctx, address)
+		if err != nil {
+			return options, err
+		}
+		options.Addresses = append(options.Addresses, literal...)
+	}
+	return options, nil
 }

@@ -17,6 +17,7 @@ import (
 // run carries the whole rollout out.
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRun(values)
+	err = room(options.Rollout, err)
 	j := c.newJournal(options.Faces, warnings)
 	if err != nil {
 		return j.refused(&rollout.Record{}, usage(err))
@@ -114,7 +115,7 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 		return j.refused(p.record, err)
 	}
 	engine := j.engine(p.options, cluster, lease, p.record)
-	engine.Prober, engine.Memory = p.prober, p.resume
+	engine.Prober, engine.Holder, engine.Memory = p.prober, p.prober, p.resume
 	if p.autoscaled || p.resume != nil && p.resume.Autoscaled {
 		engine.Autoscalers = cluster
 	}

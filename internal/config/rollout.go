@@ -34,6 +34,7 @@ type Rollout struct {
 	Rate          float64 // flows a second, above 0
 	MaxProbes     Optional[int]
 	MaxErrorRate  Optional[float64]
+	HoldOpen      int
 
 	Settle       time.Duration
 	Propagation  Optional[time.Duration]
@@ -187,6 +188,7 @@ func (r *reader) rollout() Rollout {
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
 		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(),
+		HoldOpen: r.whole("hold-open", 0, 10_000),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),
 		Bake:         r.duration("bake", true),

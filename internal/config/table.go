@@ -84,6 +84,8 @@ func probeInputs() []Input {
 			Help: "Most flows sampled in a stage; `auto` is four times the planned sample size"},
 		{Name: "max-error-rate", Scope: rollout(), Default: "off",
 			Help: "Most failed flows of either version, in percent, or `off`"},
+		{Name: "hold-open", Scope: rollout(), Default: "0",
+			Help: "Established flows that are kept talking through every move, spread over the ports; the report says how many were cut. It decides nothing"},
 	}
 }
 

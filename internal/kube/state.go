@@ -39,9 +39,11 @@ func compute(s snapshot) rollout.State {
 		case s.stable != nil && owner == s.stable.UID:
 			owners[pod.Name] = probe.Stable
 			count(&state, &state.Stable, pod, probe.Stable)
+			state.Members = append(state.Members, member(pod, probe.Stable))
 		case s.canary != nil && owner == s.canary.UID:
 			owners[pod.Name] = probe.Canary
 			count(&state, &state.Canary, pod, probe.Canary)
+			state.Members = append(state.Members, member(pod, probe.Canary))
 		}
 	}
 	for side, d := range map[probe.Version]*appsv1.Deployment{probe.Stable: s.stable, probe.Canary: s.canary} {
@@ -121,15 +123,24 @@ func count(state *rollout.State, pods *rollout.Pods, pod *corev1.Pod, side probe
 
 // released adds a pod that its ReplicaSet has let go to the side it was of.
 func released(state *rollout.State, s snapshot, pod *corev1.Pod) {
-	if pod.DeletionTimestamp != nil || finished(pod) {
-		return
-	}
+	side, pods := probe.Stable, &state.Stable
 	switch from := parkingOf(pod).Deployment; {
 	case s.stable != nil && from == s.stable.Name:
-		state.Stable.Released++
 	case s.canary != nil && from == s.canary.Name:
-		state.Canary.Released++
+		side, pods = probe.Canary, &state.Canary
+	default:
+		return
 	}
+	state.Members = append(state.Members, member(pod, side))
+	if pod.DeletionTimestamp == nil && !finished(pod) {
+		pods.Released++
+	}
+}
+
+// member is a pod by its name, and whether it is about to go.
+func member(pod *corev1.Pod, side probe.Version) rollout.Member {
+	ends := pod.DeletionTimestamp != nil
+	return rollout.Member{Pod: pod.Name, Side: side, Parked: isParked(pod) && !ends, Leaving: isParked(pod) || ends}
 }
 
 func finished(pod *corev1.Pod) bool {

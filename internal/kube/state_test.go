@@ -63,6 +63,22 @@ func TestComputePods(t *testing.T) {
 	}
 }
 
+func TestComputeMembers(t *testing.T) {
+	t.Parallel()
+	state := compute(snapshot{stable: deployment("old", 2), canary: deployment("new", 1), sets: bothSets(), pods: []*corev1.Pod{
+		pod("a", "old"), pod("b", "old", terminating), pod("c", "old", parked), pod("d", "old", parked, orphan, terminating),
+		pod("e", "new"), pod("f", "new", parked, orphan), pod("g", "older"), pod("h", "old", orphan),
+	}})
+	require.Equal(t, []rollout.Member{
+		{Pod: "a", Side: probe.Stable},
+		{Pod: "b", Side: probe.Stable, Leaving: true},
+		{Pod: "c", Side: probe.Stable, Parked: true, Leaving: true},
+		{Pod: "d", Side: probe.Stable, Leaving: true},
+		{Pod: "e", Side: probe.Canary},
+		{Pod: "f", Side: probe.Canary, Parked: true, Leaving: true},
+	}, state.Members)
+}
+
 func TestComputeServing(t *testing.T) {
 	t.Parallel()
 	yes, no := new(true), new(false)

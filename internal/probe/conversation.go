@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net/netip"
@@ -49,6 +50,25 @@ func (c *conversation) reset(p Port, address netip.Addr, begin time.Time, timeou
 	c.target = netip.AddrPortFrom(address, p.Number)
 	c.begin, c.deadline = begin, begin.Add(timeout)
 	c.received, c.answer, c.heard, c.resent = 0, nil, time.Time{}, 0
+}
+
+// portTries is how many source ports a flow tries before it gives up.
+const portTries = 64
+
+// connect opens a socket with the sweep's next source port that can be used, and
+// says which. The target's own number is left out: over loopback such a socket would
+// connect to itself.
+func (c *conversation) connect(ctx context.Context, ports *Cursor) (uint16, error) {
+	for range portTries {
+		source := ports.take()
+		if source == c.target.Port() {
+			continue
+		}
+		if err := c.open(source); !errors.Is(err, errTaken) || ctx.Err() != nil {
+			return source, err
+		}
+	}
+	return 0, localError("finding a free source port", errTaken)
 }
 
 // keep takes the socket into the conversation, where cut can close it.

@@ -15,7 +15,9 @@ import (
 // stage does not begin with the ports the last one ended with.
 type Cursor struct {
 	low, size uint32
-	next      atomic.Uint32 // counts on; taken modulo size
+	next      atomic.Uint32               // counts on; taken modulo size
+	kept      [1 << 16 / 64]atomic.Uint64 // a bit for every port that a held flow has
+	keeping   atomic.Int64                // bits that are set
 }
 
 const (
@@ -61,14 +63,29 @@ func (c *Cursor) take() uint16 {
 		if after == c.size {
 			after = 0
 		}
-		if c.next.CompareAndSwap(n, after) {
+		if c.next.CompareAndSwap(n, after) && !c.keeps(uint16(c.low+n)) {
 			return uint16(c.low + n)
 		}
 	}
 }
 
+// keep takes a port out of the sweep until it is given back.
+func (c *Cursor) keep(port uint16) {
+	if bit := uint64(1) << (port % 64); c.kept[port/64].Or(bit)&bit == 0 {
+		c.keeping.Add(1)
+	}
+}
+
+func (c *Cursor) giveBack(port uint16) {
+	if bit := uint64(1) << (port % 64); c.kept[port/64].And(^bit)&bit != 0 {
+		c.keeping.Add(-1)
+	}
+}
+
+func (c *Cursor) keeps(port uint16) bool { return c.kept[port/64].Load()&(1<<(port%64)) != 0 }
+
 // Reuse is how long after a flow its source port comes round again at a rate in
 // flows a second. Below ReuseDistance some samples may be copies of others.
 func (c *Cursor) Reuse(rate float64) time.Duration {
-	return time.Duration(float64(c.size) / rate * float64(time.Second))
+	return time.Duration(float64(int64(c.size)-c.keeping.Load()) / rate * float64(time.Second))
 }

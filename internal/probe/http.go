@@ -21,8 +21,18 @@ func (request) speaks(p Protocol) bool { return p == TCP }
 // or more is an error after the answer was read, so that a failing pod still
 // says which version it is.
 func (request) hold(c *conversation) error {
-	if err := c.send(get(c)); err != nil {
-		return err
+	response, err := ask(c, "close")
+	if err == nil && response.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("status %s", response.Status)
+	}
+	return err
+}
+
+// ask sends one request, with "close" or "keep-alive", and leaves the answer in
+// c.answer. The response's body has been read.
+func ask(c *conversation, connection string) (*http.Response, error) {
+	if err := c.send(get(c, connection)); err != nil {
+		return nil, err
 	}
 	if c.reader == nil {
 		c.reader = bufio.NewReader(nil)
@@ -31,9 +41,9 @@ func (request) hold(c *conversation) error {
 	response, err := readFinal(c.reader)
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) && c.received == 0 {
-			return errSilent
+			return nil, errSilent
 		}
-		return fmt.Errorf("reading the response: %w", err)
+		return nil, fmt.Errorf("reading the response: %w", err)
 	}
 	defer response.Body.Close()
 
@@ -43,16 +53,13 @@ func (request) hold(c *conversation) error {
 	_, err = io.Copy(answer, io.LimitReader(response.Body, int64(MaxAnswer-len(head))))
 	c.answer = answer.Bytes()
 	if err != nil {
-		return fmt.Errorf("reading the body: %w", err)
+		return nil, fmt.Errorf("reading the body: %w", err)
 	}
-	if response.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("status %s", response.Status)
-	}
-	return nil
+	return response, nil
 }
 
 // get is the request's bytes. Host is the address as a browser would write it.
-func get(c *conversation) []byte {
+func get(c *conversation, connection string) []byte {
 	host := c.target.String()
 	if c.target.Port() == 80 {
 		host = c.target.Addr().WithZone("").String()
@@ -61,7 +68,7 @@ func get(c *conversation) []byte {
 		}
 	}
 	return []byte("GET / HTTP/1.1\r\nHost: " + host +
-		"\r\nUser-Agent: l4-canary\r\nAccept: */*\r\nConnection: close\r\n\r\n")
+		"\r\nUser-Agent: l4-canary\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
 }
 
 // readFinal skips interim responses (100 Continue, 103 Early Hints).

@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -143,4 +144,13 @@ func (d *dialer) aim(c *conversation) error {
 	}
 	d.v6.ZoneId = uint32(device.Index)
 	return nil
+}
+
+// mostFiles is how many files this process may have open at once.
+func mostFiles() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return math.MaxInt // it is not known to be too few
+	}
+	return int(min(limit.Cur, math.MaxInt32))
 }

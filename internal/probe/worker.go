@@ -3,7 +3,6 @@ package probe
 import (
 	"bytes"
 	"context"
-	"errors"
 	"time"
 )
 
@@ -17,9 +16,6 @@ func newWorker(r *run) *worker {
 	return &worker{run: r, conversation: conversation{buffer: make([]byte, MaxAnswer)}}
 }
 
-// portTries is how many source ports a flow tries before it gives up.
-const portTries = 64
-
 // flow is one sample.
 func (w *worker) flow(ctx context.Context, s slot) Flow {
 	o, c := &w.run.options, &w.conversation
@@ -30,7 +26,7 @@ func (w *worker) flow(ctx context.Context, s slot) Flow {
 	}
 	w.run.started(f)
 	c.reset(port, f.Address, begin, o.Timeout)
-	err := w.open(ctx)
+	_, err := c.connect(ctx, o.Cursor)
 	if err == nil {
 		if port.Protocol == TCP {
 			f.Connect = time.Since(begin)
@@ -45,21 +41,6 @@ func (w *worker) flow(ctx context.Context, s slot) Flow {
 	}
 	w.judge(&f, err)
 	return f
-}
-
-// open tries source ports until one can be used. The target's own number is
-// left out: over loopback such a socket would connect to itself.
-func (w *worker) open(ctx context.Context) error {
-	for range portTries {
-		source := w.run.options.Cursor.take()
-		if source == w.conversation.target.Port() {
-			continue
-		}
-		if err := w.conversation.open(source); !errors.Is(err, errTaken) || ctx.Err() != nil {
-			return err
-		}
-	}
-	return localError("finding a free source port", errTaken)
 }
 
 // judge classes the flow. A failed one belongs to a version only if what came

@@ -18,6 +18,7 @@ func (d reportDocument) record() (*rollout.Record, error) {
 		Tolerance: rollout.Percent(value(d.Tolerance)), Confidence: rollout.Percent(value(d.Confidence)),
 		Rate: value(d.Rate), Seed: d.Seed,
 		Stages:     each(d.Stages, stageDocument.stage),
+		Held:       d.HeldFlows.record(),
 		NotReached: each(d.NotReached, func(p *float64) rollout.Percent { return rollout.Percent(value(p)) }),
 		Notices:    d.Notices, Paused: d.Paused,
 	}

@@ -110,6 +110,7 @@ type reportDocument struct {
 	StartedAt      *string           `json:"startedAt"`
 	FinishedAt     *string           `json:"finishedAt"`
 	Stages         []stageDocument   `json:"stages"`
+	HeldFlows      *heldDocument     `json:"heldFlows"` // null without hold-open
 	NotReached     []*float64        `json:"notReached"`
 	Stable         sideDocument      `json:"stable"`
 	Canary         sideDocument      `json:"canary"`

@@ -16,7 +16,7 @@ func newReport(r *rollout.Record, version string) reportDocument {
 		Namespace: r.Namespace, Service: r.Service, Mode: r.Mode, Release: r.Release,
 		Replicas: r.Replicas, MaxSurge: r.MaxSurge, MaxUnavailable: r.MaxUnavailable, Removal: r.Removal,
 		StartedAt: instant(r.StartedAt), FinishedAt: instant(r.FinishedAt),
-		Stages: each(r.Stages, newStage), NotReached: each(r.NotReached, percent),
+		Stages: each(r.Stages, newStage), HeldFlows: newHeld(r.Held), NotReached: each(r.NotReached, percent),
 		Stable: newSide(r.Stable), Canary: newSide(r.Canary), Addresses: list(r.Addresses),
 		Tolerance: percent(r.Tolerance), Confidence: percent(r.Confidence), Rate: figure(r.Rate, millionth), Seed: r.Seed,
 		Troubles: each(r.Troubles, newTrouble), Notices: list(r.Notices), Paused: list(r.Paused),

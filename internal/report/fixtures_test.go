@@ -154,9 +154,40 @@ func lobbyStages() []rollout.StageRecord {
 
 func lobbyPromoted() *rollout.Record {
 	r := ended(lobby(), rollout.Promoted, rollout.ReasonPass, 192*time.Second)
-	r.Stages, r.NotReached = lobbyStages(), nil
+	r.Stages, r.NotReached, r.Held = lobbyStages(), nil, heldOpen()
 	r.Stable.Replicas, r.Stable.Ready, r.Canary.Replicas, r.Canary.Ready = 0, 0, 10, 10
 	return r
+}
+
+// heldOpen is what became of 200 flows: those of TCP name their pods, and one pod was
+// killed.
+func heldOpen() *rollout.HeldRecord {
+	h := &rollout.HeldRecord{
+		Asked: 200, Open: 198, Drain: 30 * time.Second,
+		Ports: []rollout.HeldPort{
+			{Port: "7777/TCP", Asked: 100, Open: 100, Named: 100},
+			{Port: "7778/UDP", Asked: 100, Open: 98, Failure: "no answer"},
+		},
+		Stages: []rollout.HeldStage{
+			{Stage: "10", Open: 198, Outlived: 20, Left: 178},
+			{Stage: "25", Open: 178, Outlived: 19, Cut: 10, Left: 149},
+			{Stage: "50", Open: 149, Outlived: 59, Left: 90},
+			{Stage: "100", Open: 90, Outlived: 90},
+		},
+	}
+	end := func(stage, port, pod string, how probe.Ending, flows int, after time.Duration) {
+		h.Ends = append(h.Ends, rollout.HeldEnd{Stage: stage, Port: port, Version: probe.Stable, Pod: pod, How: how, Flows: flows, After: &after})
+	}
+	end("10", "7777/TCP", "lobby-blue-6c4f8-0000", probe.EndClosed, 10, 30140*time.Millisecond)
+	end("10", "7778/UDP", "", probe.EndMoved, 10, 30900*time.Millisecond)
+	h.Ends = append(h.Ends, rollout.HeldEnd{Stage: "25", Port: "7777/TCP", Version: probe.Stable, Pod: "lobby-blue-6c4f8-1003", How: probe.EndReset, Flows: 10, Cut: true})
+	end("25", "7777/TCP", "lobby-blue-6c4f8-2006", probe.EndClosed, 10, 30160*time.Millisecond)
+	end("25", "7778/UDP", "", probe.EndTimeout, 9, 30*time.Second)
+	end("50", "7777/TCP", "lobby-blue-6c4f8-3009", probe.EndClosed, 30, 30200*time.Millisecond)
+	end("50", "7778/UDP", "", probe.EndMoved, 29, 31*time.Second)
+	end("100", "7777/TCP", "lobby-blue-6c4f8-600c", probe.EndClosed, 50, 30200*time.Millisecond)
+	end("100", "7778/UDP", "", probe.EndMoved, 40, 31*time.Second)
+	return h
 }
 
 func lobbyHeld() *rollout.Record {
@@ -248,6 +279,10 @@ func running() *rollout.Record {
 	stage.Ports[0].Verdict, stage.Ports[0].Reason = "", ""
 	r.Stages = []rollout.StageRecord{seedBaseline(), passed("50", 50, 1, 1, sampled("80/TCP", 611, 598, 50)), stage}
 	r.NotReached, r.Canary.Replicas, r.Canary.Ready = []rollout.Percent{100}, 4, 4
+	r.Held = &rollout.HeldRecord{
+		Asked: 50, Open: 50, Drain: 5 * time.Second, Ports: []rollout.HeldPort{{Port: "80/TCP", Asked: 50, Open: 50, Watched: 50}},
+		Stages: []rollout.HeldStage{{Stage: "50", Open: 50, Left: 50}, {Stage: "80", Open: 50, Left: 50}},
+	}
 	return r
 }
 
@@ -266,6 +301,10 @@ func hostile() *rollout.Record {
 	r.Rollback.Err = evil
 	r.Notices = []string{evil, "", "* item\n* item"}
 	r.Stages = append(r.Stages, judged(passed(evil, 80, 1, 4, sampled(evil, 10, 30, 80)), "fail|\n", "FAIL`", evil))
+	r.Held = &rollout.HeldRecord{
+		Open: 1, Ports: []rollout.HeldPort{{Port: evil, Asked: 2, Open: 1, Failure: evil}},
+		Stages: []rollout.HeldStage{{Stage: evil, Cut: 1}}, Ends: []rollout.HeldEnd{{Stage: evil, Port: "|", Version: evil, Pod: evil, How: "</td>|", Cut: true}},
+	}
 	r.Stages[2].Ports[0].Addresses = []rollout.AddressCount{{Address: evil}, {Address: "|"}}
 	r.Stages[2].Ports[0].Pods = []rollout.PodCount{{Pod: evil, Version: "canary|", Flows: 3}}
 	return r

@@ -95,6 +95,10 @@ func (p page) facts() string {
 	if flows > 0 {
 		sentences = append(sentences, fmt.Sprintf("**%s** new flows sampled, **%s** lost.", count(flows), count(lost)))
 	}
+	if p.Held != nil {
+		_, cut, _ := p.heldTotals()
+		sentences = append(sentences, fmt.Sprintf("**%s** flows held open, **%s** cut.", count(p.Held.Open), count(cut)))
+	}
 	if took := p.FinishedAt.Sub(p.StartedAt); !p.StartedAt.IsZero() && took > 0 {
 		sentences = append(sentences, "The run took "+timing(took)+".")
 	} else if p.FinishedAt.IsZero() && !p.StartedAt.IsZero() {

@@ -45,6 +45,7 @@ func (p page) String() string {
 		p.rescue(),
 		p.measurements(),
 		p.pods(),
+		p.held(),
 		p.settings(),
 		p.notices(),
 		p.byHand(),

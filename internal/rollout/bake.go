@@ -74,6 +74,9 @@ func (r *run) resumeBake(ctx context.Context) error {
 	if err = r.findAddress(ctx); err != nil {
 		return err
 	}
+	if err = r.hold(ctx); err != nil {
+		return err
+	}
 	return r.finish(ctx)
 }
 

@@ -72,6 +72,7 @@ type State struct {
 	Addresses []string   // the balancer's, literal or names, empty while it has none
 	Endpoints []Endpoint // ready ones, of both sides
 	Local     bool       // externalTrafficPolicy: Local
+	Members   []Member   // pods of both sides, the terminating and the released included
 	Troubles  []Trouble  // of pods that do not serve
 }
 
@@ -107,6 +108,14 @@ func (p Pods) settled(n int) bool {
 // serves.
 func (p Pods) whole(n int) bool {
 	return p.settled(n) && p.Available == n && p.Serving+p.Parked == n
+}
+
+// Member is one pod.
+type Member struct {
+	Pod     string
+	Side    probe.Version // Stable or Canary
+	Parked  bool          // taken out of the Service by our hand, and not yet told to end
+	Leaving bool          // parked or terminating
 }
 
 // Endpoint is one ready endpoint of the Service.

@@ -107,6 +107,7 @@ type Record struct {
 	StartedAt  time.Time
 	FinishedAt time.Time // zero while the run goes on
 	Stages     []StageRecord
+	Held       *HeldRecord     // nil without held flows
 	NotReached []Percent       // targets that were planned and never begun
 	Troubles   []Trouble       // what pods said of themselves when the run failed
 	Rollback   *RollbackRecord // nil if nothing was rolled back

@@ -37,6 +37,9 @@ func (r *run) resume(ctx context.Context) error {
 	if err := r.findAddress(ctx); err != nil {
 		return err
 	}
+	if err := r.hold(ctx); err != nil {
+		return err
+	}
 	for _, stage := range r.plan.Stages {
 		if stage.Target <= r.memory.Passed {
 			r.weight = stage.Planned

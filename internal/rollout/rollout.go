@@ -30,6 +30,7 @@ type Options struct {
 	Drain       time.Duration // for pods that were removed
 	PodTargets  bool          // pods are the balancer's own targets, no node stands between
 	Bake        time.Duration // after 100 %, with old pods kept warm
+	HoldOpen    int           // established flows that are kept through every move
 
 	StageTimeout time.Duration // sampling of one stage, from the end of propagation
 	MoveTimeout  time.Duration // a move without any progress
@@ -102,6 +103,7 @@ type Rollout struct {
 	Objects     json.RawMessage // for the memory: what the cluster would bring back
 	Log         *slog.Logger
 	Scout       Scout   // nil: nobody knows of room to come
+	Holder      Holder  // used if HoldOpen is not 0
 	Record      *Record // with what is known before the run: names, images, notices
 }
 
@@ -126,6 +128,7 @@ type run struct {
 	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline
 	memory     Memory
+	held       *keeper // nil without held flows
 }
 
 // Run carries the whole rollout out and leaves what happened in the Record,
@@ -134,6 +137,10 @@ type run struct {
 // cancelled the run stops where it is, which is safe for traffic.
 func (r *Rollout) Run(ctx context.Context) error {
 	run := &run{Rollout: r, plan: NewPlan(r.Plan)}
+	if r.HoldOpen > 0 {
+		run.Rollout, run.held = r.kept()
+		defer run.held.close()
+	}
 	run.plan.Stages = slices.DeleteFunc(run.plan.Stages, func(s PlannedStage) bool {
 		return r.Mode == Bootstrap || r.Until > 0 && s.Target > r.Until
 	})
@@ -162,6 +169,9 @@ func (r *run) steps(ctx context.Context) error {
 	}
 	if r.Mode == Bootstrap {
 		return r.scaleAgain(ctx)
+	}
+	if err := r.hold(ctx); err != nil {
+		return err
 	}
 	if err := r.introduce(ctx); err != nil {
 		return err

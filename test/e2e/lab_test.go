@@ -100,11 +100,32 @@ type report struct {
 	Outcome, Reason, Message string
 	Mode                     string
 	Stages                   []stage
+	HeldFlows                *heldFlows
 	Troubles                 []struct{ Pod, Reason, Message string }
 	Rollback                 *struct{ Stable, Canary int }
 	FinishedAt               time.Time
 	PausedAutoscalers        []string
 	Notices                  []string
+}
+
+// heldFlows are those of --hold-open.
+type heldFlows struct {
+	Asked, Open int
+	Ports       []struct {
+		Port                 string
+		Open, Watched, Named int
+	}
+	Stages []struct {
+		Stage                     string
+		Open, Outlived, Cut, Left int
+	}
+	Ends []struct {
+		Stage, Port, How string
+		Pod              string
+		Cut              bool
+		Flows            int
+		AfterSeconds     *float64
+	}
 }
 
 type stage struct {

@@ -202,12 +202,12 @@ func badImage(t *testing.T, l *lab, kind string) {
 	require.NotEmpty(t, events)
 }
 
-// interrupted sends SIGINT in the middle of a stage: exit 130 in under 5 s, the
-// pods stay where they are.
+// interrupted sends SIGINT in the middle of a stage: exit 130 in under 5 s, also with
+// flows that are held open, and the pods stay where they are.
 func interrupted(t *testing.T, l *lab) {
 	t.Helper()
 	l.namespace(t, "interrupted")
-	r := l.start(t, append(seedArgs("interrupted", "testdata/manifests/seed"), "--rate", "20")...)
+	r := l.start(t, append(seedArgs("interrupted", "testdata/manifests/seed"), "--rate", "20", "--hold-open", "200")...)
 	require.Eventually(t, func() bool { return l.replicas(t, "interrupted", "new-nginx") == 1 }, 2*time.Minute, 100*time.Millisecond)
 	sent := time.Now()
 	require.NoError(t, r.cmd.Process.Signal(syscall.SIGINT))
@@ -215,6 +215,9 @@ func interrupted(t *testing.T, l *lab) {
 	require.Less(t, time.Since(sent), 5*time.Second)
 	require.Equal(t, 130, res.exit)
 	require.Equal(t, "interrupted", res.report.Outcome)
+	held := res.report.HeldFlows
+	require.Equal(t, 200, held.Open)
+	require.Equal(t, 200, held.Stages[len(held.Stages)-1].Left, "closing them is no end of theirs")
 	require.Equal(t, 1, l.replicas(t, "interrupted", "old-nginx"))
 	require.Equal(t, 1, l.replicas(t, "interrupted", "new-nginx"))
 }

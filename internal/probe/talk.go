@@ -1,0 +1,231 @@
+package probe
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+const (
+	// echoWait is how long a server may think about the first line before it is sent
+	// no other.
+	echoWait = 2 * time.Second
+
+	// missable is how many datagrams in a row may go unanswered.
+	missable = 2
+)
+
+// line is what a flow says to a server of whose protocol nothing is known.
+var line = []byte("l4-canary\n")
+
+// greet holds the first exchange, notes who answered, and decides how the flow goes
+// on.
+func (f *held) greet() error {
+	var err error
+	switch e := f.port.Exchange.(type) {
+	case request:
+		f.talk, err = f.requests, f.request()
+	case script:
+		switch {
+		case f.protocol == UDP:
+			question := e.steps[len(e.steps)-1].Send
+			f.talk, err = func() (Ending, time.Time) { return f.datagrams(question) }, e.hold(&f.conversation)
+		case e.line:
+			f.talk, err = f.lines, f.echo(e)
+		default:
+			f.talk, err = f.watch, e.hold(&f.conversation)
+			f.seen.Watched = true
+		}
+	default:
+		f.talk, f.seen.Watched = f.watch, true
+	}
+	if err != nil {
+		return err
+	}
+	f.recognise()
+	return f.socket.SetDeadline(time.Time{})
+}
+
+// recognise notes who answered, if that is not known yet.
+func (f *held) recognise() {
+	answer := f.answer
+	if answer == nil {
+		answer = f.buffer[:f.received]
+	}
+	if known := f.seen.Version == Stable || f.seen.Version == Canary; known || len(answer) == 0 {
+		return
+	}
+	f.seen.Version, f.seen.Pod = f.class.Classify(answer)
+}
+
+// echo hears the banner, if there is one, and finds out whether the server answers a
+// line.
+func (f *held) echo(banner script) error {
+	if err := banner.hold(&f.conversation); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	f.recognise()
+	f.received, f.deadline = 0, time.Now().Add(f.until)
+	if err := f.socket.SetDeadline(f.deadline); err != nil {
+		return err
+	}
+	if err := f.send(line); err != nil {
+		return err
+	}
+	switch err := f.receive(time.Now().Add(min(echoWait, f.until))); {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		f.talk, f.seen.Watched = f.watch, true
+	case errors.Is(err, io.EOF):
+		return errHangsUp
+	case err != nil:
+		return err
+	}
+	return nil
+}
+
+// hear waits for something until then, for ever if that is the zero time.
+func (f *held) hear(until time.Time) error {
+	f.received, f.deadline = 0, until
+	return f.receive(until)
+}
+
+// watch waits for the end.
+func (f *held) watch() (Ending, time.Time) {
+	for {
+		if err := f.hear(time.Time{}); err != nil {
+			return endOf(err), time.Now()
+		}
+	}
+}
+
+// lines says one every so often. While no answer is due, the server may still say
+// what it likes.
+func (f *held) lines() (Ending, time.Time) {
+	if f.seen.Watched {
+		return f.watch()
+	}
+	var asked time.Time // zero while no answer is due
+	next := time.Now().Add(f.every)
+	for {
+		until := next
+		if !asked.IsZero() {
+			until = asked.Add(f.until)
+		}
+		err := f.hear(until)
+		switch {
+		case err == nil:
+			asked = time.Time{}
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return endOf(err), time.Now()
+		case !asked.IsZero():
+			return EndTimeout, asked
+		default:
+			asked = time.Now()
+			next = asked.Add(f.every)
+			if err := f.send(line); err != nil {
+				return endOf(err), time.Now()
+			}
+		}
+	}
+}
+
+// requests asks again and again on the same connection.
+func (f *held) requests() (Ending, time.Time) {
+	for {
+		// What comes unasked announces that the server is about to close.
+		f.received = 0
+		if err := f.socket.SetReadDeadline(time.Now().Add(f.every)); err != nil {
+			return endOf(err), time.Now()
+		}
+		if _, err := f.reader.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return endOf(err), time.Now()
+		}
+		asked := time.Now()
+		if err := f.socket.SetReadDeadline(asked.Add(f.until)); err != nil {
+			return endOf(err), asked
+		}
+		err := f.request()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return EndTimeout, asked
+		}
+		if err != nil {
+			return endOf(err), time.Now()
+		}
+	}
+}
+
+// request asks once. Whatever the status, an answer is an answer.
+func (f *held) request() error {
+	f.received = 0
+	response, err := ask(&f.conversation, "keep-alive")
+	if err == nil && response.Close {
+		return errHangsUp
+	}
+	return err
+}
+
+// datagrams repeats the question. A flow that moves does not always do so at once:
+// what ends it is the first question that its pod did not answer.
+func (f *held) datagrams(question []byte) (Ending, time.Time) {
+	var asked time.Time // the first question that its pod has not answered; zero before there is any
+	for missed := 0; ; {
+		answered, moved, err := f.listen(time.Now().Add(f.every))
+		switch at := time.Now(); {
+		case err != nil:
+			return endOf(err), at
+		case moved && asked.IsZero():
+			return EndMoved, at
+		case moved:
+			return EndMoved, asked
+		case answered, asked.IsZero():
+			missed, asked = 0, at
+		case missed == missable:
+			return EndTimeout, asked
+		default:
+			missed++
+		}
+		_ = f.send(question) // what cannot be sent is not answered either
+	}
+}
+
+// listen takes what comes until then. It does not end early: a question is asked once
+// in a while, however fast the answer.
+func (f *held) listen(until time.Time) (answered, moved bool, _ error) {
+	for {
+		err := f.hear(until)
+		switch class := classOf(err); {
+		case err == nil && f.elsewhere():
+			return true, true, nil
+		case err == nil, errors.Is(err, io.EOF): // an empty datagram
+			answered = true
+		case class == Timeout:
+			return answered, false, nil
+		case class == Refused: // nobody listens there any more, or not yet
+		default:
+			return answered, false, err
+		}
+	}
+}
+
+// elsewhere reports whether what was heard is another pod's.
+func (f *held) elsewhere() bool {
+	version, pod := f.class.Classify(f.buffer[:f.received])
+	if pod != "" && f.seen.Pod != "" {
+		return pod != f.seen.Pod
+	}
+	return version != f.seen.Version && version != Unknown && f.seen.Version != Unknown
+}
+
+// endOf says how a flow with this error ended; nil is an answer that nobody asked for
+// and that announces an end.
+func endOf(err error) Ending {
+	switch classOf(err) {
+	case Reset:
+		return EndReset
+	case Timeout:
+		return EndTimeout
+	case Answered, Refused, Faulty, Local:
+	}
+	return EndClosed
+}
