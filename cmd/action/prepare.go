@@ -204,6 +204,20 @@ func (p *prepared) aim(selection manifest.Selection) {
 	}
 }
 
+// leftAlone are the objects beside the Deployments that are not what the manifests
+// say. What cannot be tried is not known to be any.
+func (p *prepared) leftAlone(ctx context.Context) []string {
+	var facts preflight.Facts
+	if err := p.client.Try(ctx, kube.Target{Namespace: p.record.Namespace, Surroundings: p.target.Surroundings}, &facts); err != nil {
+		return nil
+	}
+	var titles []string
+	for _, change := range facts.Changes {
+		titles = append(titles, change.String())
+	}
+	return titles
+}
+
 // unchanged reports whether the manifests hold nothing new: the pods of every
 // Deployment would stay as they are.
 func (p *prepared) unchanged(ctx context.Context) (bool, error) {
