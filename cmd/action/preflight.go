@@ -116,9 +116,15 @@ func (c *Command) explain(ctx context.Context, p *prepared, err error) error {
 	case !kube.Forbidden(err):
 		return err
 	}
-	denied, failed := p.client.Denied(ctx, p.record.Namespace, p.client.Rights(kube.Target{}, kube.Use{}))
-	if failed != nil || len(denied) == 0 {
+	// How the rollout would go is not known yet: what any could need counts.
+	facts := preflight.Facts{Namespace: p.record.Namespace}
+	rights := p.client.Rights(p.target, kube.Use{Creates: true, Deletes: true, Parks: true, Orphans: true})
+	var failed error
+	if facts.Denied, failed = p.client.Denied(ctx, p.record.Namespace, rights); failed != nil {
 		return err
 	}
-	return forbiddenError{fmt.Errorf("%w\n%w", err, preflight.Facts{Namespace: p.record.Namespace, Denied: denied}.Rights())}
+	if facts.DeniedCluster, failed = p.client.Denied(ctx, "", p.client.ClusterRights(p.target)); failed != nil || len(facts.Rights()) == 0 {
+		return err
+	}
+	return forbiddenError{fmt.Errorf("%w\n%w", err, facts.Rights())}
 }

@@ -55,6 +55,9 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	if set, p.record.Namespace, err = set.InNamespace(o.Namespace, found.Namespace); err != nil {
 		return p, usage(err)
 	}
+	for _, other := range set.Others() {
+		p.target.Surroundings = append(p.target.Surroundings, other.Unstructured)
+	}
 	selection, err := p.look(ctx, set, o.Service)
 	if err != nil {
 		return p, c.explain(ctx, p, err)
