@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,10 +45,20 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 		return exitOf(err), c.explain(ctx, p, err)
 	}
 	d := report.Diagnosis{
-		Namespace: p.record.Namespace, Service: p.record.Service, Version: p.live.Version,
-		Mode: string(p.roles.Mode), Stable: p.record.Stable, Plan: p.options.Plan,
-		Findings: findingsOf(facts.Check()), Removals: p.record.Notices,
-		Removal: p.options.Removals.String(), Role: kube.Role(p.record.Namespace, p.client.AllRights()),
+		Namespace: p.record.Namespace, Service: p.record.Service, Addresses: p.addresses(), Version: p.live.Version,
+		Mode: string(p.roles.Mode), Stable: p.record.Stable, Canary: p.record.Canary, Plan: p.options.Plan,
+		Findings: findingsOf(facts.Check()), Denied: facts.Denied,
+		Removals: p.options.Removals, Drain: p.options.Drain, Role: kube.Role(p.record.Namespace, p.client.AllRights()),
+	}
+	if p.live.ProxyUnknown && facts.Parks {
+		d.Reasons = append(d.Reasons, "whether Cilium does kube-proxy's work may not be read (ConfigMap cilium-config in kube-system): where it does, set removal: terminate")
+	}
+	for _, notice := range p.record.Notices {
+		if slices.Contains(p.roles.Notices, notice) {
+			d.Findings = append(d.Findings, "notice: "+notice)
+		} else {
+			d.Reasons = append(d.Reasons, notice)
+		}
 	}
 	if d.Ports, err = p.listen(ctx, facts); err != nil {
 		log.WarnContext(ctx, "the service could not be asked", "error", err)
@@ -108,15 +120,21 @@ func (p *prepared) standIn() (manifest.Selection, error) {
 	return set.Behind(p.service)
 }
 
-// listen asks the Service for a few seconds.
-func (p *prepared) listen(ctx context.Context, facts preflight.Facts) ([]report.Heard, error) {
+// addresses are where the Service is to be asked.
+func (p *prepared) addresses() []string {
+	if p.options.Address != "" {
+		return []string{p.options.Address}
+	}
 	var addresses []string
 	for _, ingress := range p.live.Service.Status.LoadBalancer.Ingress {
-		addresses = append(addresses, ingress.IP+ingress.Hostname)
+		addresses = append(addresses, cmp.Or(ingress.IP, ingress.Hostname))
 	}
-	if p.options.Address != "" {
-		addresses = []string{p.options.Address}
-	}
+	return addresses
+}
+
+// listen asks the Service for a few seconds.
+func (p *prepared) listen(ctx context.Context, facts preflight.Facts) ([]report.Heard, error) {
+	addresses := p.addresses()
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("service %q has no load balancer address", p.record.Service)
 	}

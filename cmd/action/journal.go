@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/org/l4-canary/internal/ci"
@@ -159,17 +160,26 @@ func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
 	return exitOfOutcome(record), err
 }
 
-// nothingToDo ends a run whose manifests hold no new version.
-func (j *journal) nothingToDo(ctx context.Context, record *rollout.Record) ExitCode {
+// nothingToDo ends a run whose manifests hold no new version. others are what they
+// would change beside the pods.
+func (j *journal) nothingToDo(ctx context.Context, record *rollout.Record, others []string) ExitCode {
 	record.Outcome, record.Reason = rollout.NothingToDo, rollout.ReasonPass
 	record.Message = "the pods are what the manifests say already"
 	record.FinishedAt = time.Now()
 	record.StartedAt = record.FinishedAt
+	var warnings []string
 	for _, image := range record.Stable.Images {
 		if manifest.Floating(image) {
-			record.Notices = append(record.Notices, fmt.Sprintf("image %q has no fixed tag: what it names may have changed, and nobody could tell", image))
+			warnings = append(warnings, fmt.Sprintf("image %q has no fixed tag: what it names may have changed, and nobody could tell", image))
 		}
 	}
+	if len(others) > 0 {
+		warnings = append(warnings, "only a rollout applies the other objects of the manifests, and these differ from the cluster: "+strings.Join(others, ", "))
+	}
+	for _, warning := range warnings {
+		j.platform.Annotate(ci.Annotation{Level: ci.Warning, Message: warning})
+	}
+	record.Notices = append(record.Notices, warnings...)
 	j.finish(ctx, record, ExitOK)
 	return ExitOK
 }

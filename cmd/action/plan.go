@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/org/l4-canary/internal/config"
@@ -69,6 +70,18 @@ func (c *Command) planOnCluster(ctx context.Context, o config.Rollout, log *slog
 			p.plan.Problems = append(p.plan.Problems, finding.String())
 		}
 	}
-	c.tell("service %s/%s: %s is stable, %s the canary", p.record.Namespace, p.record.Service, p.target.Stable, p.target.Canary)
+	c.tell("%s", p.sides())
+	if same, err := p.unchanged(ctx); err == nil && same {
+		c.tell("the pods are what the manifests say already: a run would have nothing to do")
+	}
 	return p.plan, p.forecast, nil
+}
+
+// sides says which Deployment is which.
+func (p *prepared) sides() string {
+	service := p.record.Namespace + "/" + p.record.Service
+	if p.options.Mode == rollout.Bootstrap {
+		return fmt.Sprintf("service %s: nothing serves yet, %s is deployed at full size", service, p.target.Stable)
+	}
+	return fmt.Sprintf("service %s: %s is stable, %s the canary", service, p.target.Stable, p.target.Canary)
 }

@@ -26,6 +26,9 @@ func (p *prepared) preflight(ctx context.Context, o config.Rollout) error {
 		return err
 	}
 	p.plan = rollout.NewPlan(p.options.Plan)
+	if p.options.Mode == rollout.Bootstrap { // the baseline is all there is
+		p.plan.Stages = nil
+	}
 	p.forecast = p.options.Forecast(p.plan, facts.PodStart())
 	facts.Estimate = p.forecast.Total().Time
 	findings := facts.Check()
@@ -38,13 +41,24 @@ func (p *prepared) preflight(ctx context.Context, o config.Rollout) error {
 	for _, finding := range slices.Concat(findings.Of(preflight.Notice), findings.Of(preflight.Warning)) {
 		p.note(finding.String())
 	}
+	p.first(facts.Reach())
 	if wrong := findings.Of(preflight.Error); len(wrong) > 0 {
-		if len(facts.Denied) == len(wrong) || len(wrong) == 1 && len(facts.Denied) > 0 {
+		if len(wrong) == len(facts.Rights()) {
 			return forbiddenError{wrong}
 		}
 		return refusal{wrong}
 	}
 	return nil
+}
+
+// first puts what cannot be undone before all other notices.
+func (p *prepared) first(findings preflight.Findings) {
+	var notices []string
+	for _, finding := range findings {
+		notices = append(notices, finding.String())
+	}
+	others := slices.DeleteFunc(p.record.Notices, func(notice string) bool { return slices.Contains(notices, notice) })
+	p.record.Notices = slices.Concat(notices, others)
 }
 
 // refusal is a rollout that the preflight refuses.
@@ -92,7 +106,10 @@ func (p *prepared) survey(ctx context.Context, facts *preflight.Facts) error {
 		Pauses:  p.autoscaled,
 	})
 	var err error
-	facts.Denied, err = p.client.Denied(ctx, namespace, rights)
+	if facts.Denied, err = p.client.Denied(ctx, namespace, rights); err != nil {
+		return err
+	}
+	facts.DeniedCluster, err = p.client.Denied(ctx, "", p.client.ClusterRights(p.target))
 	return err
 }
 
@@ -105,9 +122,15 @@ func (c *Command) explain(ctx context.Context, p *prepared, err error) error {
 	case !kube.Forbidden(err):
 		return err
 	}
-	denied, failed := p.client.Denied(ctx, p.record.Namespace, p.client.Rights(kube.Target{}, kube.Use{}))
-	if failed != nil || len(denied) == 0 {
+	// How the rollout would go is not known yet: what any could need counts.
+	facts := preflight.Facts{Namespace: p.record.Namespace}
+	rights := p.client.Rights(p.target, kube.Use{Creates: true, Deletes: true, Parks: true, Orphans: true})
+	var failed error
+	if facts.Denied, failed = p.client.Denied(ctx, p.record.Namespace, rights); failed != nil {
 		return err
 	}
-	return forbiddenError{fmt.Errorf("%w\n%w", err, preflight.Facts{Namespace: p.record.Namespace, Denied: denied}.Rights())}
+	if facts.DeniedCluster, failed = p.client.Denied(ctx, "", p.client.ClusterRights(p.target)); failed != nil || len(facts.Rights()) == 0 {
+		return err
+	}
+	return forbiddenError{fmt.Errorf("%w\n%w", err, facts.Rights())}
 }

@@ -57,6 +57,9 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	if set, p.record.Namespace, err = set.InNamespace(o.Namespace, found.Namespace); err != nil {
 		return p, usage(err)
 	}
+	for _, other := range set.Others() {
+		p.target.Surroundings = append(p.target.Surroundings, other.Unstructured)
+	}
 	selection, err := p.look(ctx, set, o.Service)
 	if err != nil {
 		return p, c.explain(ctx, p, err)
@@ -209,6 +212,20 @@ func (p *prepared) aim(selection manifest.Selection) {
 	if canary.Manifest != nil {
 		p.target.CanaryManifest = canary.Manifest.Unstructured
 	}
+}
+
+// leftAlone are the objects beside the Deployments that are not what the manifests
+// say. What cannot be tried is not known to be any.
+func (p *prepared) leftAlone(ctx context.Context) []string {
+	var facts preflight.Facts
+	if err := p.client.Try(ctx, kube.Target{Namespace: p.record.Namespace, Surroundings: p.target.Surroundings}, &facts); err != nil {
+		return nil
+	}
+	var titles []string
+	for _, change := range facts.Changes {
+		titles = append(titles, change.String())
+	}
+	return titles
 }
 
 // unchanged reports whether the manifests hold nothing new: the pods of every

@@ -30,6 +30,9 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 	if done {
 		return code, err
 	}
+	if err = p.client.Settle(ctx, p.target); err != nil {
+		return j.refused(p.record, err)
+	}
 	lease, held, err := p.client.Acquire(ctx, p.record.Namespace, p.record.Service, c.holder(), kube.Acquisition{Alive: alive})
 	if err != nil {
 		return j.refused(p.record, err)
@@ -66,7 +69,7 @@ func (c *Command) early(ctx context.Context, p *prepared, options config.Run, j 
 	}
 	unchanged, err := p.unchanged(ctx)
 	if unchanged {
-		return true, j.nothingToDo(ctx, p.record), nil
+		return true, j.nothingToDo(ctx, p.record, p.leftAlone(ctx)), nil
 	}
 	if err == nil {
 		err = c.explain(ctx, p, j.preflight(ctx, p, options.Rollout))

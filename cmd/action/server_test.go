@@ -164,6 +164,7 @@ func (s *apiServer) answers() map[string]string {
 		"/apis/networking.k8s.io/v1/namespaces/web/networkpolicies": emptyList("networking.k8s.io/v1", "NetworkPolicyList"),
 		"/api/v1/namespaces/web/resourcequotas":                     emptyList("v1", "ResourceQuotaList"),
 		"/api/v1/namespaces/web/limitranges":                        emptyList("v1", "LimitRangeList"),
+		"/apis/coordination.k8s.io/v1/namespaces/web/leases":        emptyList("coordination.k8s.io/v1", "LeaseList"),
 	}
 	switch s.kind {
 	case "serving", "strict", "reader":

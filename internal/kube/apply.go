@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/org/l4-canary/internal/manifest"
@@ -34,13 +37,66 @@ func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
 	}
 }
 
+// applyAll applies what is no Deployment.
 func (c *Cluster) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
 	for _, object := range objects {
+		if err := c.known(ctx, object); err != nil {
+			return err
+		}
 		if _, err := c.live(ctx, object); err != nil {
 			return err
 		}
 		if _, err := c.apply(ctx, object, false); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// definedIn outlasts the moment, less than a second as a rule, between a
+// CustomResourceDefinition and the API that it defines.
+var definedIn = wait.Backoff{Steps: 12, Duration: 50 * time.Millisecond, Factor: 1.6, Cap: 3 * time.Second}
+
+// known waits until the API server knows the kind of an object, which an object
+// before it may have defined just now. The mapper has to forget what it has asked.
+func (c *Cluster) known(ctx context.Context, object *unstructured.Unstructured) error {
+	var unknown error
+	err := wait.ExponentialBackoffWithContext(ctx, definedIn, func(context.Context) (bool, error) {
+		_, unknown = c.resource(object)
+		if !meta.IsNoMatchError(unknown) || !c.defines(object.GroupVersionKind().Group) {
+			return true, unknown
+		}
+		meta.MaybeResetRESTMapper(c.Mapper)
+		return false, nil
+	})
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return unknown
+	}
+	return err
+}
+
+// defines reports whether the manifests bring an API group of their own.
+func (c *Cluster) defines(group string) bool {
+	return slices.ContainsFunc(c.Surroundings, func(object *unstructured.Unstructured) bool {
+		own, _, _ := unstructured.NestedString(object.Object, "spec", "group")
+		return object.GetKind() == "CustomResourceDefinition" && own == group
+	})
+}
+
+// Settle makes the target's Namespace if the manifests bring it: not even a Lease
+// can be without one.
+func (c *Client) Settle(ctx context.Context, target Target) error {
+	cluster := &Cluster{Client: c, Target: target}
+	for _, object := range target.Surroundings {
+		if object.GetKind() != "Namespace" || object.GetName() != target.Namespace {
+			continue
+		}
+		_, err := c.Typed.CoreV1().Namespaces().Get(ctx, target.Namespace, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			_, err = cluster.apply(ctx, object, false)
+		}
+		if err != nil {
+			return fmt.Errorf("making namespace %q: %w", target.Namespace, err)
 		}
 	}
 	return nil

@@ -64,8 +64,8 @@ type Live struct {
 	Deployments []appsv1.Deployment
 
 	// ProxyReplaced reports that Cilium does kube-proxy's work. It is false where
-	// that cannot be read.
-	ProxyReplaced bool
+	// that may not be read, and ProxyUnknown true.
+	ProxyReplaced, ProxyUnknown bool
 }
 
 // Look reads the Service and all Deployments of the namespace.
@@ -87,7 +87,7 @@ func (c *Client) Look(ctx context.Context, namespace, service string) (*Live, er
 		return nil, fmt.Errorf("listing deployments in namespace %q: %w", namespace, err)
 	}
 	live.Deployments = list.Items
-	live.ProxyReplaced = c.proxyReplaced(ctx)
+	live.ProxyReplaced, live.ProxyUnknown = c.proxyReplaced(ctx)
 	return live, nil
 }
 
@@ -111,16 +111,16 @@ func (c *Client) OnlyBalancer(ctx context.Context, namespace string) (string, er
 
 // proxyReplaced looks at Cilium's settings, if there are any and they may be read,
 // https://docs.cilium.io/en/stable/network/kubernetes/kubeproxy-free/
-func (c *Client) proxyReplaced(ctx context.Context) bool {
+func (c *Client) proxyReplaced(ctx context.Context) (replaced, unknown bool) {
 	config, err := c.Typed.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "cilium-config", metav1.GetOptions{})
 	if err != nil {
-		return false
+		return false, !apierrors.IsNotFound(err)
 	}
 	switch config.Data["kube-proxy-replacement"] {
 	case "true", "strict":
-		return true
+		return true, false
 	}
-	return false
+	return false, false
 }
 
 // Readable lists one of everything that a rollout watches: informers would retry

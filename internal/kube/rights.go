@@ -62,7 +62,7 @@ func (c *Client) Rights(target Target, use Use) []Right {
 		kind := object.GroupVersionKind()
 		mapping, err := c.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
 		if err != nil || mapping.Scope.Name() == meta.RESTScopeNameRoot {
-			continue // the dry run says what there is to say
+			continue // ClusterRights has those, and the dry run says what is unknown
 		}
 		for _, verb := range []string{"get", "create", "patch"} {
 			rights = append(rights, Right{verb, mapping.Resource.Group, mapping.Resource.Resource, ""})
@@ -70,6 +70,25 @@ func (c *Client) Rights(target Target, use Use) []Right {
 	}
 	slices.SortFunc(rights, func(a, b Right) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(rights)
+}
+
+// ClusterRights are those that objects outside of any namespace need, such as the
+// Namespace itself: no Role can grant them.
+func (c *Client) ClusterRights(target Target) []Right {
+	var rights []Right
+	for _, object := range target.Surroundings {
+		kind := object.GroupVersionKind()
+		mapping, err := c.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
+		if err != nil || mapping.Scope.Name() != meta.RESTScopeNameRoot {
+			continue
+		}
+		for _, verb := range []string{"get", "create", "patch"} {
+			if right := (Right{verb, mapping.Resource.Group, mapping.Resource.Resource, ""}); !slices.Contains(rights, right) {
+				rights = append(rights, right)
+			}
+		}
+	}
+	return rights
 }
 
 // readRights are those of a rollout that only looks.
@@ -92,7 +111,8 @@ func readRights() []Right {
 	return rights
 }
 
-// Denied are those of the rights that the credentials lack, as the API server says.
+// Denied are those of the rights that the credentials lack, as the API server says; in
+// the whole cluster where namespace is empty.
 func (c *Client) Denied(ctx context.Context, namespace string, rights []Right) ([]string, error) {
 	var denied []string
 	for _, right := range rights {

@@ -41,6 +41,9 @@ func (c *Client) Survey(ctx context.Context, namespace string, facts *preflight.
 	if l, err := c.Typed.CoreV1().LimitRanges(namespace).List(ctx, all); s.may("limitranges", err) {
 		facts.Limits = l.Items
 	}
+	if l, err := c.Typed.CoordinationV1().Leases(namespace).List(ctx, all); s.may("leases", err) {
+		facts.Marks = marks(l.Items, facts)
+	}
 	return s.err
 }
 

@@ -55,14 +55,16 @@ func (c *Cluster) try(ctx context.Context, object *unstructured.Unstructured, fa
 		return err
 	}
 	live, err := api.Get(ctx, object.GetName(), metav1.GetOptions{})
+	change := preflight.Change{Kind: object.GetKind(), Name: object.GetName()}
 	if apierrors.IsNotFound(err) {
+		facts.Changes = append(facts.Changes, change)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", describe(object), err)
 	}
-	if fields := differences(live, applied); len(fields) > 0 {
-		facts.Changes = append(facts.Changes, preflight.Change{Kind: object.GetKind(), Name: object.GetName(), Fields: fields})
+	if change.Fields = differences(live, applied); len(change.Fields) > 0 {
+		facts.Changes = append(facts.Changes, change)
 	}
 	return nil
 }
@@ -79,30 +81,39 @@ func (c *Cluster) tryApply(ctx context.Context, object *unstructured.Unstructure
 	case onlySelector(err):
 		return nil, nil //nolint:nilnil // a rule of its own says it better
 	}
-	facts.Trials = append(facts.Trials, preflight.Trial{Message: err.Error(), Excused: c.excused(object, err)})
+	facts.Trials = append(facts.Trials, preflight.Trial{
+		Message: err.Error(), Excuse: c.excuse(object, err), Object: fmt.Sprintf("%s %q", object.GetKind(), object.GetName()), Denied: lacksRight(err),
+	})
 	return nil, nil //nolint:nilnil // it is in the facts
 }
 
-// excused reports whether an object is refused only for want of what the same
-// manifests bring, or by a webhook that cannot be asked without consequences.
-func (c *Cluster) excused(object *unstructured.Unstructured, err error) bool {
-	if strings.Contains(err.Error(), "does not support dry run") {
-		return true
+// lacksRight reports whether RBAC refused, and not an admission plugin, which answers
+// with the same status,
+// https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go#L46
+func lacksRight(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), `cannot `) && strings.Contains(err.Error(), ` resource "`)
+}
+
+// excuse says that an object is refused only for want of what the same manifests
+// bring, or by a webhook that cannot be asked without consequences.
+func (c *Cluster) excuse(object *unstructured.Unstructured, err error) string {
+	group := object.GroupVersionKind().Group
+	switch {
+	case strings.Contains(err.Error(), "does not support dry run"):
+		return "an admission webhook does not support dry runs"
+	case meta.IsNoMatchError(err) && c.defines(group):
+		return fmt.Sprintf("the manifests bring the API group %q themselves", group)
+	case apierrors.IsNotFound(err) && c.brings(c.Namespace):
+		return fmt.Sprintf("the manifests bring namespace %q themselves", c.Namespace)
 	}
-	for _, other := range c.Surroundings {
-		switch other.GetKind() {
-		case "Namespace":
-			if apierrors.IsNotFound(err) && other.GetName() == c.Namespace {
-				return true
-			}
-		case "CustomResourceDefinition":
-			group, _, _ := unstructured.NestedString(other.Object, "spec", "group")
-			if meta.IsNoMatchError(err) && group == object.GroupVersionKind().Group {
-				return true
-			}
-		}
-	}
-	return false
+	return ""
+}
+
+// brings reports whether the manifests hold a Namespace.
+func (c *Cluster) brings(namespace string) bool {
+	return slices.ContainsFunc(c.Surroundings, func(object *unstructured.Unstructured) bool {
+		return object.GetKind() == "Namespace" && object.GetName() == namespace
+	})
 }
 
 // onlySelector reports whether an object is refused for the change of its selector
@@ -152,7 +163,10 @@ func (c *Cluster) tryPark(ctx context.Context, facts *preflight.Facts) error {
 		}
 		_, err = c.mergePod(ctx, pod, metadata, metav1.DryRunAll)
 		if err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
-			facts.Trials = append(facts.Trials, preflight.Trial{Message: fmt.Sprintf("parking pod %q: %v", pod.Name, err)})
+			facts.Trials = append(facts.Trials, preflight.Trial{
+				Message: fmt.Sprintf("parking pod %q: %v", pod.Name, err), Denied: lacksRight(err),
+				Hint: "let whatever refuses it allow changes of labels and annotations of pods, or set input \"removal\" to terminate",
+			})
 		}
 		return ctx.Err()
 	}

@@ -57,7 +57,8 @@ func behindProblems(service Object, role Role) Problems {
 	}
 	return Problems{{Place: role.Current().Place,
 		Message: fmt.Sprintf("Deployment %q is not behind %s: its pods have labels %s, the selector wants %s",
-			role.Name, service.Title(), labelText(role.Labels()), labelText(Selector(service)))}}
+			role.Name, service.Title(), labelText(role.Labels()), labelText(Selector(service))),
+		Hint: "give spec.template.metadata.labels all labels of the Service's selector"}}
 }
 
 // selectorProblems are selectors that miss their own pods or can match the other
@@ -73,7 +74,8 @@ func selectorProblems(roles Roles) Problems {
 			problems = append(problems, Problem{Place: object.Place, Message: fmt.Sprintf("Deployment %q: reading its selector: %v", own.Name, err)})
 		case !selector.Matches(labels.Set(own.Labels())):
 			problems = append(problems, Problem{Place: object.Place,
-				Message: fmt.Sprintf("Deployment %q: its selector %s does not match its own pod template's labels %s", own.Name, selector, labelText(own.Labels()))})
+				Message: fmt.Sprintf("Deployment %q: its selector %s does not match its own pod template's labels %s", own.Name, selector, labelText(own.Labels())),
+				Hint:    "write the same labels in spec.selector.matchLabels and spec.template.metadata.labels"})
 		case roles.Mode == Pair && selector.Matches(labels.Set(other.Labels())):
 			problems = append(problems, Problem{Place: object.Place,
 				Message: fmt.Sprintf("Deployment %q: its selector %s also matches the pods of Deployment %q, which have labels %s",

@@ -46,21 +46,27 @@ func TestCheck(t *testing.T) {
 			`a.yaml:21: Deployment "green": its selector version also matches the pods of Deployment "blue", which have labels app=lobby,version=blue
   hint: add a label to both selectors and pod templates that differs between the two`},
 		{"a selector misses its own pods", service() + blue + strings.Replace(green, "matchLabels: {app: lobby, version: green}", "matchLabels: {version: red}", 1), "",
-			`a.yaml:21: Deployment "green": its selector version=red does not match its own pod template's labels app=lobby,version=green`},
+			`a.yaml:21: Deployment "green": its selector version=red does not match its own pod template's labels app=lobby,version=green
+  hint: write the same labels in spec.selector.matchLabels and spec.template.metadata.labels`},
 		{"a selector without sense", service() + blue + strings.Replace(green, "{matchLabels: {app: lobby, version: green}}", "{matchExpressions: [{key: a, operator: Near}]}", 1), "",
 			`a.yaml:21: Deployment "green": reading its selector: "Near" is not a valid label selector operator`},
 		{"named port on both sides", named + ports(blue, game) + ports(green, game), "", ""},
 		{"named port missing", named + ports(blue, game) + ports(green, "{name: state, containerPort: 7000, protocol: UDP}"), "",
-			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port "game", but its containers have state/UDP`},
+			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port "game", but its containers have state/UDP
+  hint: name the port in one of its containers: ports: [{name: game, containerPort: ..., protocol: TCP}]`},
 		{"named port for another protocol", named + ports(blue, game) + ports(green, "{name: game, containerPort: 7000, protocol: UDP}"), "",
-			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port "game", but its containers have game/UDP`},
+			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port "game", but its containers have game/UDP
+  hint: name the port in one of its containers: ports: [{name: game, containerPort: ..., protocol: TCP}]`},
 		{"no named port at all", named + blue + ports(green, game), "",
-			`a.yaml:10: Deployment "blue": Service port 7000/TCP targets container port "game", but its containers have no named port`},
+			`a.yaml:10: Deployment "blue": Service port 7000/TCP targets container port "game", but its containers have no named port
+  hint: name the port in one of its containers: ports: [{name: game, containerPort: ..., protocol: TCP}]`},
 		{"port of a sidecar", named + ports(blue, game) + strings.Replace(green, "containers:", "initContainers: [{name: side, restartPolicy: Always, ports: ["+game+"]}]\n      containers:", 1), "", ""},
 		{"port of a plain init container", named + ports(blue, game) + strings.Replace(green, "containers:", "initContainers: [{name: side, ports: ["+game+"]}]\n      containers:", 1), "",
-			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port "game", but its containers have no named port`},
+			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port "game", but its containers have no named port
+  hint: name the port in one of its containers: ports: [{name: game, containerPort: ..., protocol: TCP}]`},
 		{"protocols differ", service() + ports(blue, "{containerPort: 7000}") + ports(green, "{containerPort: 7000, protocol: UDP}"), "",
-			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port 7000, which it declares for UDP only; Deployment "blue" declares it for TCP`},
+			`a.yaml:21: Deployment "green": Service port 7000/TCP targets container port 7000, which it declares for UDP only; Deployment "blue" declares it for TCP
+  hint: declare it in both: ports: [{containerPort: 7000, protocol: TCP}]`},
 		{"both protocols", service() + ports(blue, "{containerPort: 7000}") + ports(green, "{containerPort: 7000, protocol: UDP}, {containerPort: 7000}"), "", ""},
 		{"a port that only one side declares", service() + ports(blue, "{containerPort: 7000}") + green, "", ""},
 	}
@@ -79,7 +85,8 @@ func TestCheckLooksAtWhatServes(t *testing.T) {
 	astray.Labels = map[string]string{"app": "lobby-old", "version": "blue"}
 	astray.Object = readText(t, strings.ReplaceAll(deployment("blue"), "app: lobby", "app: lobby-old")).Objects[0]
 	astray.Object.Place = manifest.Place{}
-	require.Equal(t, `Deployment "blue" is not behind Service "lobby": its pods have labels app=lobby-old,version=blue, the selector wants app=lobby`,
+	require.Equal(t, `Deployment "blue" is not behind Service "lobby": its pods have labels app=lobby-old,version=blue, the selector wants app=lobby
+  hint: give spec.template.metadata.labels all labels of the Service's selector`,
 		checked(t, text, "", astray))
 }
 

@@ -39,7 +39,8 @@ func (s Set) contradictions(input string) Problems {
 	for _, object := range s.Objects {
 		if own := object.GetNamespace(); own != "" && own != input {
 			problems = append(problems, Problem{Place: object.Place,
-				Message: fmt.Sprintf("%s is in namespace %q, but input \"namespace\" says %q", object.Title(), own, input)})
+				Message: fmt.Sprintf("%s is in namespace %q, but input \"namespace\" says %q", object.Title(), own, input),
+				Hint:    "take metadata.namespace out of the manifest, or leave the input out"})
 		}
 	}
 	return problems

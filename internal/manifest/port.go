@@ -72,7 +72,8 @@ func namedProblem(port ServicePort, role Role) Problems {
 	}
 	return Problems{{Place: object.Place,
 		Message: fmt.Sprintf("Deployment %q: Service port %d/%s targets container port %q, but its containers have %s",
-			role.Name, port.Number, port.Protocol, port.TargetPort, found)}}
+			role.Name, port.Number, port.Protocol, port.TargetPort, found),
+		Hint: fmt.Sprintf("name the port in one of its containers: ports: [{name: %s, containerPort: ..., protocol: %s}]", port.TargetPort, port.Protocol)}}
 }
 
 // protocolProblem says if a role declares a target port only for another protocol while
@@ -85,7 +86,8 @@ func protocolProblem(port ServicePort, role, other Role) Problems {
 	}
 	return Problems{{Place: object.Place,
 		Message: fmt.Sprintf("Deployment %q: Service port %d/%s targets container port %s, which it declares for %s only; Deployment %q declares it for %s",
-			role.Name, port.Number, port.Protocol, port.TargetPort, conjoin(own), other.Name, port.Protocol)}}
+			role.Name, port.Number, port.Protocol, port.TargetPort, conjoin(own), other.Name, port.Protocol),
+		Hint: fmt.Sprintf("declare it in both: ports: [{containerPort: %s, protocol: %s}]", port.TargetPort, port.Protocol)}}
 }
 
 // protocols are those for which a port's number is declared.

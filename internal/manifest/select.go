@@ -76,7 +76,7 @@ func titles(objects []Object) string {
 // Behind sorts the set by what a Service, of the manifests or live, selects. The error
 // is [Problems]: pods behind the Service that no Deployment makes cannot be counted.
 func (s Set) Behind(service Object) (Selection, error) {
-	selection := Selection{Service: service}
+	selection := Selection{Service: service, Others: s.Others()}
 	selector := Selector(service)
 	var problems Problems
 	if len(selector) == 0 {
@@ -86,7 +86,6 @@ func (s Set) Behind(service Object) (Selection, error) {
 		behind := isWorkload(object) && selects(selector, TemplateLabels(object)) && object.GetNamespace() == service.GetNamespace()
 		switch {
 		case !isWorkload(object):
-			selection.Others = append(selection.Others, object)
 		case !behind:
 			selection.Skipped = append(selection.Skipped, object)
 		case object.GetKind() == kindDeployment:
@@ -97,8 +96,19 @@ func (s Set) Behind(service Object) (Selection, error) {
 				Hint:    fmt.Sprintf("give its pods other labels than %s, or the Service a narrower selector", labelText(selector))})
 		}
 	}
-	slices.SortStableFunc(selection.Others, func(a, b Object) int { return rank(a) - rank(b) })
 	return selection, problems.orNil()
+}
+
+// Others are the objects that make no pods, in dependency order.
+func (s Set) Others() []Object {
+	var others []Object
+	for _, object := range s.Objects {
+		if !isWorkload(object) {
+			others = append(others, object)
+		}
+	}
+	slices.SortStableFunc(others, func(a, b Object) int { return rank(a) - rank(b) })
+	return others
 }
 
 // labelText is labels as kubectl writes them, sorted.

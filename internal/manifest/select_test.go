@@ -92,7 +92,9 @@ func TestInNamespace(t *testing.T) {
 		{"other objects elsewhere", service() + in(other("ConfigMap", "c"), "shared"), "", "fallback", ""},
 		{"contradictions", in(service(), "game") + in(other("ConfigMap", "c"), "shared"), "live", "",
 			`a.yaml:2: Service "lobby" is in namespace "game", but input "namespace" says "live"
-a.yaml:10: ConfigMap "c" is in namespace "shared", but input "namespace" says "live"`},
+  hint: take metadata.namespace out of the manifest, or leave the input out
+a.yaml:10: ConfigMap "c" is in namespace "shared", but input "namespace" says "live"
+  hint: take metadata.namespace out of the manifest, or leave the input out`},
 		{"two namespaces", in(service(), "game") + in(deployment("blue"), "live"), "", "",
 			`Services and Deployments are in different namespaces: "game" (a.yaml:2), "live" (a.yaml:10)
   hint: a rollout has one namespace: leave the others' manifests out`},

@@ -63,6 +63,19 @@ func PublishesUnready(service Object) bool {
 	return publishes
 }
 
+// Families are the address families that a Service asks for by name; none leaves them
+// to the cluster.
+func Families(service Object) []string {
+	items, _ := field(service.Object, "spec", "ipFamilies").([]any)
+	var families []string
+	for _, item := range items {
+		if family, ok := item.(string); ok {
+			families = append(families, family)
+		}
+	}
+	return families
+}
+
 // HasUDP reports whether a port of a Service is UDP.
 func HasUDP(service Object) bool {
 	return slices.ContainsFunc(ServicePorts(service), func(p ServicePort) bool { return p.Protocol == "UDP" })

@@ -2,6 +2,8 @@ package preflight
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +23,8 @@ func (f Facts) version() Findings {
 	if err != nil || minor >= oldest {
 		return nil //nolint:nilerr // a version that cannot be read is no reason to refuse
 	}
-	return Findings{{Level: Error, Message: fmt.Sprintf("the cluster is Kubernetes %s: 1.%d or newer is needed", f.Version, oldest)}}
+	return Findings{{Error, fmt.Sprintf("the cluster is Kubernetes %s: 1.%d or newer is needed", f.Version, oldest),
+		"upgrade the cluster, or see whether input \"context\" names the right one"}}
 }
 
 // login: credentials that run out in the middle would leave the rollout where it is.
@@ -39,12 +42,19 @@ func (f Facts) login() Findings {
 
 // Rights names everything that the credentials lack in one message.
 func (f Facts) Rights() Findings {
-	if len(f.Denied) == 0 {
+	var lacks []string
+	if len(f.Denied) > 0 {
+		lacks = append(lacks, fmt.Sprintf("in namespace %q: %s", f.Namespace, strings.Join(f.Denied, ", ")))
+	}
+	if len(f.DeniedCluster) > 0 {
+		lacks = append(lacks, "in the whole cluster, for objects that the manifests hold: "+strings.Join(f.DeniedCluster, ", "))
+	}
+	if len(lacks) == 0 {
 		return nil
 	}
 	return Findings{{Error,
-		fmt.Sprintf("the credentials lack rights in namespace %q: %s", f.Namespace, strings.Join(f.Denied, ", ")),
-		"the README's section \"Rights\" has a Role with all of them"}}
+		"the credentials lack rights " + strings.Join(lacks, "; "),
+		fmt.Sprintf("\"l4-canary doctor --namespace %s\" and the README's section \"Rights\" have a Role with all of them", f.Namespace)}}
 }
 
 // unread are looks that were not allowed: what they would have shown is not known.
@@ -61,18 +71,29 @@ func (f Facts) unread() Findings {
 // keeping it.
 type Trial struct {
 	Message string // such as `applying Deployment "lobby": ...`
-	Excused bool   // fails only because of what the same manifests bring, or of a webhook without dry runs
+	Hint    string // advice, may be empty
+	Denied  bool   // fails for want of a right
+
+	// Excuse is why it could fail although a rollout would not: something that the
+	// same manifests bring, or a webhook without dry runs. Object is what was tried.
+	Excuse, Object string
 }
 
 // trials are the applies and the park patch, tried on the server.
 func (f Facts) trials() Findings {
 	var findings Findings
+	excused := map[string][]string{}
 	for _, trial := range f.Trials {
-		level := Error
-		if trial.Excused {
-			level = Notice
+		switch {
+		case trial.Denied && len(f.Rights()) > 0: // the rule of the rights says it, once for all
+		case trial.Excuse != "":
+			excused[trial.Excuse] = append(excused[trial.Excuse], trial.Object)
+		default:
+			findings = append(findings, Finding{Error, trial.Message, trial.Hint})
 		}
-		findings = append(findings, Finding{Level: level, Message: trial.Message})
+	}
+	for _, excuse := range slices.Sorted(maps.Keys(excused)) {
+		findings = append(findings, Finding{Level: Notice, Message: fmt.Sprintf("not tried before the rollout, because %s: %s", excuse, strings.Join(excused[excuse], ", "))})
 	}
 	for _, taken := range f.Taken {
 		findings = append(findings, Finding{Level: Notice, Message: "applying the manifests takes a field over: " + taken})

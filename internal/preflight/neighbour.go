@@ -32,8 +32,9 @@ func (f Facts) disruption() Findings {
 		if canary {
 			covered, bare = bare, covered
 		}
-		findings = append(findings, Finding{Level: Warning, Message: fmt.Sprintf(
-			"PodDisruptionBudget %q guards the pods of %q and not those of %q", f.Budgets[i].Name, covered, bare)})
+		findings = append(findings, Finding{Warning,
+			fmt.Sprintf("PodDisruptionBudget %q guards the pods of %q and not those of %q: a drained node may take those at once", f.Budgets[i].Name, covered, bare),
+			"let it select by a label that the pods of both have"})
 	}
 	return findings
 }

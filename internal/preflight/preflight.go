@@ -91,12 +91,14 @@ type Facts struct {
 	Quotas      []corev1.ResourceQuota
 	Limits      []corev1.LimitRange
 
-	Changes []Change // what the manifests change in live objects, Deployments apart
+	Changes []Change // what the manifests make and change, Deployments apart
 	Trials  []Trial  // what the API server refused when it was asked without keeping anything
 	Taken   []string // fields that other managers own and the manifests set, in the API server's words
 	Marks   []Mark   // rollouts of other Services that hold one of the Deployments
 	Denied  []string // verbs and resources that the credentials lack, such as "patch pods"
-	Unread  []string // resources that could not be looked at, such as "networkpolicies"
+
+	DeniedCluster []string // the same of objects outside of any namespace
+	Unread        []string // resources that could not be looked at, such as "networkpolicies"
 
 	TokenExpires time.Time // of the credentials; zero if they do not say
 	Now          time.Time
@@ -106,11 +108,11 @@ type Facts struct {
 func (f Facts) Check() Findings {
 	findings := f.manifests()
 	for _, rule := range []func(Facts) Findings{
-		Facts.reach, // what cannot be undone comes first
+		Facts.Reach, // what cannot be undone comes first
 		Facts.version, Facts.login, Facts.Rights, Facts.trials, Facts.marks,
-		Facts.balancing, Facts.serviceChange, Facts.strangers,
+		Facts.balancing, Facts.families, Facts.serviceChange, Facts.strangers,
 		Facts.immutable, Facts.steady, Facts.autoscaled,
-		Facts.quota, Facts.limits,
+		Facts.quota, Facts.unmeasured, Facts.limits,
 		Facts.disruption, Facts.network, Facts.grace, Facts.bakes, Facts.owners, Facts.sizes, Facts.duration, Facts.unread,
 	} {
 		findings = append(findings, rule(f)...)

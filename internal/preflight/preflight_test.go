@@ -53,7 +53,7 @@ func TestRules(t *testing.T) {
 			f.Live.Spec.Ports[0].TargetPort.IntVal = 7070
 		}},
 		"reaches stable: service": {n, `Service "lobby" reaches stable now; rollback does not undo it: spec.ports changes`, func(f *preflight.Facts) {
-			f.Changes = []preflight.Change{{Kind: "Service", Name: "lobby", Fields: []string{"spec.ports"}}, {Kind: "Service", Name: "hall", Fields: []string{"spec.ports"}}}
+			f.Changes = []preflight.Change{{Kind: "Service", Name: "lobby", Fields: []string{"spec.ports"}}, {Kind: "Service", Name: "hall", Fields: []string{"spec.ports"}}, {Kind: "ConfigMap", Name: "motd"}}
 		}},
 		"reaches stable: configuration": {n, `ConfigMap "motd" reaches stable now; rollback does not undo it: data.text, data.title changes`, func(f *preflight.Facts) {
 			f.Changes = []preflight.Change{{Kind: "ConfigMap", Name: "motd", Fields: []string{"data.text", "data.title"}}, {Kind: "Secret", Name: "motd", Fields: []string{"data"}}}
@@ -65,19 +65,37 @@ func TestRules(t *testing.T) {
 		"token expired": {e, "token expired 1m0s ago", func(f *preflight.Facts) { f.TokenExpires = f.Now.Add(-time.Minute) }},
 		"rights": {e, `lack rights in namespace "game": patch pods, delete leases`, func(f *preflight.Facts) {
 			f.Denied = []string{"patch pods", "delete leases"}
+			f.Trials = []preflight.Trial{{Message: `pods "blue-a" is forbidden`, Denied: true}}
+		}},
+		"rights in the whole cluster": {e, `lack rights in the whole cluster, for objects that the manifests hold: patch namespaces`, func(f *preflight.Facts) {
+			f.DeniedCluster = []string{"patch namespaces"}
+		}},
+		"refused whatever the rights": {e, `pods "blue-a" is forbidden`, func(f *preflight.Facts) {
+			f.Trials = []preflight.Trial{{Message: `pods "blue-a" is forbidden`, Denied: true}}
 		}},
 		"unread": {w, "not checked, because the credentials may not list them: networkpolicies", func(f *preflight.Facts) {
 			f.Unread = []string{"networkpolicies"}
 		}},
 		"refused on trial": {e, "image has no digest", func(f *preflight.Facts) {
-			f.Trials = []preflight.Trial{{Message: "applying: image has no digest"}}
+			f.Trials = []preflight.Trial{{Message: "applying", Hint: "image has no digest"}}
 		}},
-		"excused on trial": {n, "namespaces \"game\" not found", func(f *preflight.Facts) {
-			f.Trials = []preflight.Trial{{Message: "namespaces \"game\" not found", Excused: true}}
+		"excused on trial": {n, `not tried before the rollout, because it is early: Service "lobby", Secret "key"`, func(f *preflight.Facts) {
+			f.Trials = []preflight.Trial{{Object: `Service "lobby"`, Excuse: "it is early"}, {Object: `Secret "key"`, Excuse: "it is early"}}
 		}},
 		"taken field": {n, "takes a field over: spec.replicas", func(f *preflight.Facts) { f.Taken = []string{"spec.replicas"} }},
-		"another rollout": {e, `Deployment "blue" is part of another rollout: lease "l4-canary-hall" is held by job 7`, func(f *preflight.Facts) {
-			f.Marks = []preflight.Mark{{Deployment: "blue", Lease: "l4-canary-hall", Holder: "job 7"}}
+		"another rollout": {e, `Deployment "blue" is part of a rollout of Service "hall": lease "l4-canary-hall" is held by job 7`, func(f *preflight.Facts) {
+			f.Marks = []preflight.Mark{{Deployment: "blue", Service: "hall", Lease: "l4-canary-hall", Holder: "job 7"}}
+		}},
+		"another unfinished rollout": {e, "unfinished\n  hint: wait until it has ended, or: l4-canary rollback --namespace game --service hall", func(f *preflight.Facts) {
+			f.Marks = []preflight.Mark{{Deployment: "blue", Service: "hall", Lease: "l4-canary-hall"}}
+		}},
+		"one family": {e, `Service "lobby" has family IPv6, and these pods have no address of it: "blue-5d4f-a"`, func(f *preflight.Facts) {
+			f.Live.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+			f.Pods[0].Status.PodIPs = []corev1.PodIP{{IP: "10.0.0.7"}}
+		}},
+		"a family that the manifests ask for": {e, `has family IPv4`, func(f *preflight.Facts) {
+			*f = facts(t, serviceYAML+"  ipFamilies: [IPv4]\n", deploymentText("blue"), deploymentText("green"))
+			f.Pods[0].Status.PodIPs = []corev1.PodIP{{IP: "fd00::7"}}
 		}},
 		"pod of a DaemonSet": {e, `pod "relay-x" of DaemonSet relay is behind Service "lobby" too`, func(f *preflight.Facts) {
 			f.Pods = append(f.Pods, pod("relay-x", f.Now, owned("DaemonSet", "relay")...), pod("relay-y", f.Now, owned("DaemonSet", "relay")...))
@@ -113,6 +131,13 @@ func TestRules(t *testing.T) {
 		"argo cd": {w, "managed by Argo CD", func(f *preflight.Facts) {
 			f.Deployments[0].Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "lobby:apps/Deployment:game/blue"}
 		}},
+		"argo cd, single": {w, "spec.ignoreDifferences: [{group: apps, kind: Deployment, name: blue, jsonPointers: [/spec/replicas, /spec/template]}]", func(f *preflight.Facts) {
+			f.Deployments[0].Labels = map[string]string{"argocd.argoproj.io/instance": "lobby"}
+			f.Roles.Mode = manifest.Single
+		}},
+		"flux, a chart": {w, "in the HelmRelease: spec.driftDetection.ignore: [{paths: [/spec/replicas], target: {kind: Deployment, name: blue}}]", func(f *preflight.Facts) {
+			f.Deployments[0].Labels = map[string]string{"helm.toolkit.fluxcd.io/name": "lobby"}
+		}},
 		"budget on one side": {w, `PodDisruptionBudget "keep" guards the pods of "blue" and not those of "green"`, func(f *preflight.Facts) {
 			f.Budgets = []policyv1.PodDisruptionBudget{*read(t, &policyv1.PodDisruptionBudget{}, `{metadata: {name: keep}, spec: {selector: {matchLabels: {run: blue}}}}`)}
 		}},
@@ -137,6 +162,13 @@ func TestRules(t *testing.T) {
 		}},
 		"quota of memory": {e, `room for 0 more pods (limits.memory: 200Mi of 192Mi used, 64Mi a pod)`, func(f *preflight.Facts) {
 			f.Quotas = quota(t, `{hard: {limits.memory: 192Mi}, used: {limits.memory: 200Mi}}`)
+		}},
+		"quota of what nobody says": {e, `ResourceQuota "team" counts limits.cpu, and container "lobby" of Deployment "green" does not say how much it takes`, func(f *preflight.Facts) {
+			f.Quotas = quota(t, `{hard: {limits.cpu: 8}, used: {limits.cpu: 0}}`)
+		}},
+		"limit range of pods": {e, `the containers of a pod ask together for 64Mi of memory`, func(f *preflight.Facts) {
+			f.Limits = limitRange(t, `{max: {memory: 32Mi}}`)
+			f.Limits[0].Spec.Limits[0].Type = corev1.LimitTypePod
 		}},
 		"limit range": {e, `container "lobby" asks for 64Mi of memory, and a LimitRange of the namespace allows at most 32Mi`, func(f *preflight.Facts) {
 			f.Limits = limitRange(t, `{max: {memory: 32Mi}}`)
@@ -186,6 +218,14 @@ func TestNoFinding(t *testing.T) {
 			f.Quotas = quota(t, `{hard: {pods: 3}, used: {pods: 3}}`)
 			f.Quotas[0].Spec.Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}
 		},
+		"a quota with defaults": func(f *preflight.Facts) {
+			f.Quotas = quota(t, `{hard: {limits.cpu: 8}, used: {limits.cpu: 0}}`)
+			f.Limits = limitRange(t, `{default: {cpu: 1}}`)
+		},
+		"both families": func(f *preflight.Facts) {
+			f.Live.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+			f.Pods[0].Status.PodIPs = []corev1.PodIP{{IP: "10.0.0.7"}, {IP: "fd00::7"}}
+		},
 		"bake": func(f *preflight.Facts) { f.Bake, f.Warmable = time.Minute, true },
 		"a limit that fits": func(f *preflight.Facts) {
 			f.Limits = limitRange(t, `{max: {memory: 64Mi}, min: {cpu: 100m}, default: {cpu: 1}}`)
@@ -234,7 +274,7 @@ func TestAllAtOnce(t *testing.T) {
 	require.Equal(t, preflight.Notice, findings[0].Level)
 	require.Contains(t, findings[0].Message, "reaches stable now")
 	require.Len(t, findings.Of(preflight.Error), 4)
-	require.Contains(t, findings.Error(), "is paused: its pods would not follow its template\n  hint: kubectl rollout resume deployment/blue\n")
+	require.Contains(t, findings.Error(), "is paused: its pods would not follow its template\n  hint: kubectl -n game rollout resume deployment/blue\n")
 }
 
 // TestBootstrap: the first version has nothing beside it.

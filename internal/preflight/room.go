@@ -51,6 +51,60 @@ func (f Facts) quota() Findings {
 	return findings
 }
 
+// unmeasured are containers that a quota would not let in because they do not say what
+// they take, https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/quota/v1/evaluator/core/pods.go#L112
+func (f Facts) unmeasured() Findings {
+	spec, ok := podSpec(f.newcomer())
+	if !ok || f.Resuming {
+		return nil
+	}
+	var findings Findings
+	for i := range f.Quotas {
+		quota := &f.Quotas[i]
+		if len(quota.Spec.Scopes) > 0 || quota.Spec.ScopeSelector != nil {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(quota.Status.Hard)) {
+			kind, limit, measured := measure(name)
+			if !measured {
+				continue
+			}
+			field := "requests"
+			if limit {
+				field = "limits"
+			}
+			for _, container := range spec.Containers {
+				if amount := f.asked(container, kind, limit); amount.IsZero() {
+					findings = append(findings, Finding{Error,
+						fmt.Sprintf("ResourceQuota %q counts %s, and container %q of Deployment %q does not say how much it takes: its pods would be refused",
+							quota.Name, name, container.Name, f.newcomer().Name),
+						fmt.Sprintf("write resources.%s.%s for it, or give the namespace a LimitRange with defaults", field, kind)})
+				}
+			}
+		}
+	}
+	return findings
+}
+
+// newcomer is the side whose pods are to come.
+func (f Facts) newcomer() manifest.Role {
+	if f.Roles.Mode == manifest.Bootstrap {
+		return f.Roles.Stable
+	}
+	return f.Roles.Canary
+}
+
+// measure is what a quota's resource counts of a container: its request of a kind, or
+// its limit. It is false for everything else.
+func measure(name corev1.ResourceName) (kind corev1.ResourceName, limit, ok bool) {
+	text, request := strings.CutPrefix(string(name), "requests.")
+	if !request {
+		text, limit = strings.CutPrefix(string(name), "limits.")
+	}
+	kind = corev1.ResourceName(text)
+	return kind, limit, kind == corev1.ResourceCPU || kind == corev1.ResourceMemory
+}
+
 // podSpec is false for a template that cannot be read: the API server says what is
 // wrong with it.
 func podSpec(role manifest.Role) (corev1.PodSpec, bool) {
@@ -68,22 +122,21 @@ func fits(left, one resource.Quantity) int {
 
 // consumption is how much of a quota's resource one pod takes.
 func (f Facts) consumption(spec corev1.PodSpec, name corev1.ResourceName) resource.Quantity {
-	kind, request := strings.CutPrefix(string(name), "requests.")
-	limit := false
-	if !request {
-		kind, limit = strings.CutPrefix(string(name), "limits.")
-	}
-	switch {
-	case name == corev1.ResourcePods, name == "count/pods":
+	if name == corev1.ResourcePods || name == "count/pods" {
 		return *resource.NewQuantity(1, resource.DecimalSI)
-	case name == corev1.ResourceCPU, name == corev1.ResourceMemory:
-		kind = string(name)
-	case !request && !limit:
+	}
+	kind, limit, measured := measure(name)
+	if !measured {
 		return resource.Quantity{}
 	}
+	return f.sum(spec, kind, limit)
+}
+
+// sum is what a pod's containers ask for together.
+func (f Facts) sum(spec corev1.PodSpec, kind corev1.ResourceName, limit bool) resource.Quantity {
 	sum := resource.Quantity{}
 	for _, container := range spec.Containers {
-		sum.Add(f.asked(container, corev1.ResourceName(kind), limit))
+		sum.Add(f.asked(container, kind, limit))
 	}
 	return sum
 }
@@ -97,7 +150,7 @@ func (f Facts) asked(container corev1.Container, name corev1.ResourceName, limit
 	if amount, ok := limits[name]; ok {
 		return amount // a limit without a request is the request as well
 	}
-	for _, item := range f.containerLimits() {
+	for _, item := range f.limitsOf(corev1.LimitTypeContainer) {
 		defaults := item.DefaultRequest
 		if limit {
 			defaults = item.Default
@@ -107,56 +160,6 @@ func (f Facts) asked(container corev1.Container, name corev1.ResourceName, limit
 		}
 	}
 	return resource.Quantity{}
-}
-
-// containerLimits are what LimitRanges say of containers.
-func (f Facts) containerLimits() []corev1.LimitRangeItem {
-	var items []corev1.LimitRangeItem
-	for i := range f.Limits {
-		for _, item := range f.Limits[i].Spec.Limits {
-			if item.Type == corev1.LimitTypeContainer {
-				items = append(items, item)
-			}
-		}
-	}
-	return items
-}
-
-// limits are containers that the namespace's LimitRange would not let in.
-func (f Facts) limits() Findings {
-	if f.Resuming {
-		return nil
-	}
-	role := f.Roles.Canary
-	if f.Roles.Mode == manifest.Bootstrap {
-		role = f.Roles.Stable
-	}
-	spec, ok := podSpec(role)
-	if !ok {
-		return nil
-	}
-	var findings Findings
-	for _, item := range f.containerLimits() {
-		for _, container := range spec.Containers {
-			for _, name := range slices.Sorted(maps.Keys(item.Max)) {
-				allowed, asked := item.Max[name], f.asked(container, name, true)
-				if asked.Cmp(allowed) > 0 {
-					findings = append(findings, Finding{Level: Error, Message: fmt.Sprintf(
-						"Deployment %q: container %q asks for %s of %s, and a LimitRange of the namespace allows at most %s",
-						role.Name, container.Name, asked.String(), name, allowed.String())})
-				}
-			}
-			for _, name := range slices.Sorted(maps.Keys(item.Min)) {
-				least, asked := item.Min[name], f.asked(container, name, false)
-				if !asked.IsZero() && asked.Cmp(least) < 0 {
-					findings = append(findings, Finding{Level: Error, Message: fmt.Sprintf(
-						"Deployment %q: container %q asks for %s of %s, and a LimitRange of the namespace wants at least %s",
-						role.Name, container.Name, asked.String(), name, least.String())})
-				}
-			}
-		}
-	}
-	return findings
 }
 
 // used is how much of a quota is taken, as text.

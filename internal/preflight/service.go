@@ -12,18 +12,26 @@ import (
 	"github.com/org/l4-canary/internal/manifest"
 )
 
-// Change is a live object that applying the manifests would change.
+// Change is an object that applying the manifests would make or change.
 type Change struct {
 	Kind, Name string
-	Fields     []string // that differ, such as "data.motd"
+	Fields     []string // that differ, such as "data.motd"; none: it is not there yet
 }
 
-// reach names what takes effect on the stable pods the moment it is applied.
-func (f Facts) reach() Findings {
+// String is the object and what is different about it.
+func (c Change) String() string {
+	if len(c.Fields) == 0 {
+		return fmt.Sprintf("%s %q (new)", c.Kind, c.Name)
+	}
+	return fmt.Sprintf("%s %q (%s)", c.Kind, c.Name, strings.Join(c.Fields, ", "))
+}
+
+// Reach names what takes effect on the stable pods the moment it is applied.
+func (f Facts) Reach() Findings {
 	var findings Findings
 	for _, change := range f.Changes {
 		serves := change.Kind == "Service" && change.Name == f.Service.GetName()
-		if !serves && !uses(f.Roles.Stable.Current(), change) {
+		if len(change.Fields) == 0 || !serves && !uses(f.Roles.Stable.Current(), change) {
 			continue
 		}
 		findings = append(findings, Finding{Level: Notice, Message: fmt.Sprintf(
@@ -49,7 +57,7 @@ func (f Facts) balancing() Findings {
 	title := f.Service.Title()
 	if manifest.PublishesUnready(f.Service) {
 		findings = append(findings, Finding{Error,
-			title + " has publishNotReadyAddresses: flows reach pods that are not ready, so no pod could come or leave unnoticed", "remove it"})
+			title + " has publishNotReadyAddresses: flows reach pods that are not ready, so no pod could come or leave unnoticed", "set publishNotReadyAddresses: false"})
 	}
 	if manifest.IsSticky(f.Service) {
 		findings = append(findings, Finding{Error,
@@ -57,7 +65,8 @@ func (f Facts) balancing() Findings {
 	}
 	if manifest.IsLocal(f.Service) {
 		findings = append(findings, Finding{Warning,
-			title + " has externalTrafficPolicy Local: each node's pods share that node's flows, so the split depends on where the pods run", ""})
+			title + " has externalTrafficPolicy Local: each node's pods share that node's flows, so the split depends on where the pods run",
+			"spread both versions evenly over the nodes, or set externalTrafficPolicy: Cluster"})
 	}
 	return findings
 }
@@ -120,7 +129,8 @@ func (f Facts) strangers() Findings {
 		said[whose] = true
 		findings = append(findings, Finding{Error,
 			fmt.Sprintf("pod %q of %s is behind %s too, and would take a share of its flows", pod.Name, whose, f.Service.Title()),
-			"scale it away, or give it labels that the Service does not select"})
+			fmt.Sprintf("scale it away, or give it labels that the selector %s does not match",
+				metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: manifest.Selector(f.Service)}))})
 	}
 	return findings
 }

@@ -3,7 +3,6 @@ package preflight
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,14 +14,22 @@ import (
 )
 
 // Mark says that a rollout of another Service works on one of the Deployments.
-type Mark struct{ Deployment, Lease, Holder string }
+type Mark struct {
+	Deployment     string
+	Service, Lease string
+	Holder         string // who is at work; empty: the rollout waits to be gone on with
+}
 
 func (f Facts) marks() Findings {
 	var findings Findings
 	for _, mark := range f.Marks {
+		state := "remembers that it is unfinished"
+		if mark.Holder != "" {
+			state = "is held by " + mark.Holder
+		}
 		findings = append(findings, Finding{Error,
-			fmt.Sprintf("Deployment %q is part of another rollout: lease %q is held by %s", mark.Deployment, mark.Lease, mark.Holder),
-			"wait for it, or roll it back"})
+			fmt.Sprintf("Deployment %q is part of a rollout of Service %q: lease %q %s", mark.Deployment, mark.Service, mark.Lease, state),
+			fmt.Sprintf("wait until it has ended, or: l4-canary rollback --namespace %s --service %s", f.Namespace, mark.Service)})
 	}
 	return findings
 }
@@ -56,7 +63,8 @@ func (f Facts) steady() Findings {
 	for _, name := range f.sides() {
 		if d := f.deployment(name); d != nil && d.Spec.Paused {
 			findings = append(findings, Finding{Error,
-				fmt.Sprintf("Deployment %q is paused: its pods would not follow its template", name), fmt.Sprintf("kubectl rollout resume deployment/%s", name)})
+				fmt.Sprintf("Deployment %q is paused: its pods would not follow its template", name),
+				fmt.Sprintf("kubectl -n %s rollout resume deployment/%s", f.Namespace, name)})
 		}
 	}
 	stable := f.deployment(f.Roles.Stable.Name)
@@ -66,12 +74,13 @@ func (f Facts) steady() Findings {
 	if moving := movement(stable); moving != "" {
 		return append(findings, Finding{Error,
 			fmt.Sprintf("Deployment %q is in the middle of a rollout of its own: %s", stable.Name, moving),
-			fmt.Sprintf("wait: kubectl rollout status deployment/%s", stable.Name)})
+			fmt.Sprintf("wait until it is through: kubectl -n %s rollout status deployment/%s", f.Namespace, stable.Name)})
 	}
 	if least := max(f.Replicas-f.MaxUnavailable, 1); int(stable.Status.ReadyReplicas) < min(least, count(stable)) {
 		findings = append(findings, Finding{Error,
 			fmt.Sprintf("Deployment %q has %d of %d pods ready, and the rollout promises at least %d", stable.Name, stable.Status.ReadyReplicas, count(stable), least),
-			"mend it first: a rollout from a broken state could not tell who broke what"})
+			fmt.Sprintf("mend it first, or a rollout could not tell who broke what: kubectl -n %s get pods -l %s",
+				f.Namespace, metav1.FormatLabelSelector(stable.Spec.Selector))})
 	}
 	return findings
 }
@@ -112,33 +121,6 @@ func (f Facts) sizes() Findings {
 			findings = append(findings, Finding{Level: Warning, Message: fmt.Sprintf(
 				"Deployment %q: the manifests say %d replicas and %d serve; the rollout keeps %d: set input \"replicas\" to change it",
 				role.Name, wanted, count(live), f.Replicas)})
-		}
-	}
-	return findings
-}
-
-// owners are tools that would put back what the rollout changes.
-func (f Facts) owners() Findings {
-	var findings Findings
-	for _, name := range f.sides() {
-		d := f.deployment(name)
-		if d == nil {
-			continue
-		}
-		for key := range d.Labels {
-			if group, _, _ := strings.Cut(key, "/"); group == "kustomize.toolkit.fluxcd.io" || group == "helm.toolkit.fluxcd.io" {
-				findings = append(findings, Finding{Warning,
-					fmt.Sprintf("Deployment %q is managed by Flux (label %s): it would set its replicas and template back", name, key),
-					"annotate it: kustomize.toolkit.fluxcd.io/reconcile: disabled"})
-				break
-			}
-		}
-		_, instance := d.Labels["argocd.argoproj.io/instance"]
-		if _, tracked := d.Annotations["argocd.argoproj.io/tracking-id"]; tracked || instance {
-			findings = append(findings, Finding{Warning,
-				fmt.Sprintf("Deployment %q is managed by Argo CD: it would set its replicas back", name),
-				`in the Application: spec.ignoreDifferences: [{group: apps, kind: Deployment, name: ` + name +
-					`, jsonPointers: [/spec/replicas]}] and spec.syncPolicy.syncOptions: [RespectIgnoreDifferences=true]`})
 		}
 	}
 	return findings

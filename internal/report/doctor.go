@@ -1,11 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/org/l4-canary/internal/rollout"
 )
@@ -13,118 +14,35 @@ import (
 // Diagnosis is what doctor found out about a Service.
 type Diagnosis struct {
 	Namespace, Service string
+	Addresses          []string
 	Version            string // of the API server
 	Mode               string
-	Stable             rollout.Side
+	Stable, Canary     rollout.Side
 	Plan               rollout.PlanOptions
-	Removal            string
-	Removals           []string // why pods leave so
+	Removals           rollout.Removals
+	Drain              time.Duration
+	Reasons            []string // why pods leave so
 	Findings           []string // one a line, with its level
+	Denied             []string // rights that the credentials lack
 	Ports              []Heard  // nil if the Service could not be asked
 	Role               string   // YAML
-}
-
-// Heard is what a port of the Service answered. Answers are foreign text.
-type Heard struct {
-	Port   string
-	Images []string // of the version that serves
-	Pods   int      // behind the Service
-
-	Answers, Failed int
-	kinds           map[string]int // answers, pods' names taken out
-	pods            map[string]int
-	tagged          int // answers that hold the tag of an image
-}
-
-// Add takes note of an answer.
-func (h *Heard) Add(answer string, pods []string) {
-	if h.kinds == nil {
-		h.kinds, h.pods = map[string]int{}, map[string]int{}
-	}
-	h.Answers++
-	if slices.ContainsFunc(h.Images, func(image string) bool { return tag(image) != "" && strings.Contains(answer, tag(image)) }) {
-		h.tagged++
-	}
-	for _, pod := range pods {
-		if strings.Contains(answer, pod) {
-			h.pods[pod]++
-			answer = strings.ReplaceAll(answer, pod, "<pod>")
-		}
-	}
-	h.kinds[answer]++
-}
-
-// tag is an image's, empty if it has none.
-func tag(image string) string {
-	name, _, _ := strings.Cut(image[strings.LastIndexByte(image, '/')+1:], "@")
-	_, tag, _ := strings.Cut(name, ":")
-	return tag
-}
-
-// telling is how many answers it takes to say that one pod gives them all: with two pods, chance does so
-// once in half a million times.
-const telling = 20
-
-// lines say what can be made of the answers.
-func (h *Heard) lines() []string {
-	lines := []string{fmt.Sprintf("%d answers, %d failed", h.Answers, h.Failed)}
-	if h.Answers == 0 {
-		return lines
-	}
-	switch {
-	case len(h.kinds) == 1:
-		lines = append(lines, "all answers are alike: "+quoteAnswer(slices.Collect(maps.Keys(h.kinds))[0]))
-	case len(h.kinds) > h.Answers/2:
-		lines = append(lines, "the answers differ from each other: a pattern has to pick the part that tells the version")
-	default:
-		lines = append(lines, fmt.Sprintf("%d kinds of answers", len(h.kinds)))
-	}
-	if h.tagged == h.Answers {
-		lines = append(lines, "every answer holds the image's tag: the versions can be told apart, such as by stable-pattern: '\\b"+escapeRegexp(h.heldTag())+"\\b'")
-	} else {
-		lines = append(lines, "the answers do not hold the image's tag: find out what in them tells the versions apart")
-	}
-	if len(h.pods) > 0 {
-		lines = append(lines, fmt.Sprintf("the answers name %d of %d pods", len(h.pods), h.Pods))
-		if len(h.pods) == 1 && h.Pods > 1 && h.Answers >= telling {
-			lines = append(lines, "one client always reaches the same pod: the split cannot be seen from here")
-		}
-	}
-	return lines
-}
-
-// heldTag is the tag that the answers hold.
-func (h *Heard) heldTag() string {
-	for _, image := range h.Images {
-		for answer := range h.kinds {
-			if t := tag(image); t != "" && strings.Contains(answer, t) {
-				return t
-			}
-		}
-	}
-	return ""
-}
-
-// escapeRegexp is text as a regular expression; tags hold nothing else that has a
-// meaning there.
-func escapeRegexp(tag string) string { return strings.ReplaceAll(tag, ".", `\.`) }
-
-// quoteAnswer is the beginning of an answer on one line.
-func quoteAnswer(answer string) string {
-	const longest = 80
-	return fmt.Sprintf("%q", shorten(clean(answer), longest))
 }
 
 // DoctorText writes a diagnosis for people, with a workflow and a Role to begin with.
 func DoctorText(w io.Writer, d Diagnosis) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "service %s/%s, Kubernetes %s, mode %s\n", d.Namespace, d.Service, d.Version, d.Mode)
-	fmt.Fprintf(&b, "  Deployment %q serves: %s\n", d.Stable.Deployment, strings.Join(d.Stable.Images, ", "))
-	fmt.Fprintf(&b, "\nweights of %s, with at most %d and at least %d\n  %s\n",
-		plural(d.Plan.Replicas, "pod"), d.Plan.Replicas+d.Plan.MaxSurge, max(d.Plan.Replicas-d.Plan.MaxUnavailable, 1), weights(d.Plan))
-	fmt.Fprintf(&b, "\npods leave by %s\n", d.Removal)
-	for _, reason := range d.Removals {
-		fmt.Fprintf(&b, "  %s\n", reason)
+	fmt.Fprintf(&b, "service %s/%s at %s, Kubernetes %s\n", d.Namespace, d.Service, cmp.Or(strings.Join(d.Addresses, ", "), "no address yet"), d.Version)
+	fmt.Fprintf(&b, "  Deployment %q has %s: %s\n", d.Stable.Deployment, plural(d.Plan.Replicas, "pod"), strings.Join(d.Stable.Images, ", "))
+	if d.Canary.Deployment == "" {
+		fmt.Fprintf(&b, "  mode %s: nothing serves yet\n", d.Mode)
+	} else {
+		fmt.Fprintf(&b, "  mode %s: the new version would run as Deployment %q\n", d.Mode, d.Canary.Deployment)
+	}
+	fmt.Fprintf(&b, "\nweights with %d to %d pods\n  %s\n", max(d.Plan.Replicas-d.Plan.MaxUnavailable, 1), d.Plan.Replicas+d.Plan.MaxSurge, weights(d.Plan))
+	fmt.Fprintf(&b, "  %s\n", steps(d.Plan))
+	fmt.Fprintf(&b, "\nhow pods leave: %s\n", d.Removals)
+	for _, line := range slices.Concat(ways(d.Removals, d.Drain), d.Reasons) {
+		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	for _, h := range d.Ports {
 		fmt.Fprintf(&b, "\nport %s\n", h.Port)
@@ -133,29 +51,115 @@ func DoctorText(w io.Writer, d Diagnosis) error {
 		}
 	}
 	b.WriteString("\nfindings\n")
+	if len(d.Denied) == 0 {
+		b.WriteString("  the credentials used now have all rights that a rollout needs\n")
+	}
 	if len(d.Findings) == 0 {
 		b.WriteString("  nothing stands against a rollout\n")
 	}
 	for _, finding := range d.Findings {
 		fmt.Fprintf(&b, "  %s\n", finding)
 	}
-	fmt.Fprintf(&b, `
-a workflow to begin with
-  - uses: org/l4-canary@v1
-    with:
-      kubeconfig: ${{ secrets.KUBECONFIG }}
-      namespace: %s
-      manifests: k8s/
-      stable-pattern: 'what only the old version answers'
-      canary-pattern: 'what only the new version answers'
-
-the rights it needs
-`, d.Namespace)
-	for line := range strings.Lines(d.Role) {
-		b.WriteString("  " + line)
-	}
+	b.WriteString("\n" + d.workflow() + "\n" + d.rights())
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// ways explain the words for how pods leave.
+func ways(removals rollout.Removals, drain time.Duration) []string {
+	meanings := map[rollout.Removal]string{
+		rollout.Park:          "park: a pod loses a label and with it all new flows; its connections go on, for %s at most (input \"drain\")",
+		rollout.ParkByRelease: "park by release: the same, and its ReplicaSet lets the pod go; it is deleted after %s (input \"drain\")",
+		rollout.Terminate:     "terminate: the Deployment is scaled down, and what becomes of a pod's connections in the next %s is up to the pod (preStop, SIGTERM)",
+	}
+	var lines []string
+	for _, way := range []rollout.Removal{rollout.Park, rollout.ParkByRelease, rollout.Terminate} {
+		if removals.Stable == way || removals.Canary == way {
+			lines = append(lines, fmt.Sprintf(meanings[way], drain))
+		}
+	}
+	return lines
+}
+
+// steps are those that a rollout takes if nobody says otherwise.
+func steps(o rollout.PlanOptions) string {
+	plan := rollout.NewPlan(o)
+	if len(plan.Problems) > 0 {
+		return "no rollout can be planned: " + strings.Join(plan.Problems, "; ")
+	}
+	var words []string
+	for _, stage := range plan.Stages {
+		words = append(words, fmt.Sprintf("%s (%d+%d)", trim(float64(stage.Target), 1)+" %", stage.Stable, stage.Canary))
+	}
+	return "steps: auto takes " + strings.Join(words, ", ") + ", old + new pods"
+}
+
+// workflow is a whole file, with what is known of the Service in its place.
+func (d Diagnosis) workflow() string {
+	stable := "what only the old version answers"
+	for i := range d.Ports {
+		stable = cmp.Or(d.Ports[i].pattern(), stable)
+	}
+	image := "ghcr.io/acme/lobby"
+	if len(d.Stable.Images) > 0 {
+		image = repository(d.Stable.Images[len(d.Stable.Images)-1])
+	}
+	return fmt.Sprintf(`a workflow to begin with: .github/workflows/release.yaml
+
+name: release
+on:
+  push:
+    tags: ['*']
+permissions:
+  contents: read
+concurrency:                     # two rollouts of one Service must not overlap
+  group: l4-canary-%[1]s-%[2]s
+  cancel-in-progress: false
+jobs:
+  canary:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v7
+        with:
+          persist-credentials: false
+      - uses: org/l4-canary@v1
+        with:
+          kubeconfig: ${{ secrets.KUBECONFIG }}
+          namespace: %[1]s
+          service: %[2]s
+          manifests: k8s/
+          images: %[3]s:${{ github.ref_name }}
+          stable-pattern: '%[4]s'   # what serves now
+          canary-pattern: '${{ github.ref_name }}'   # what only the new version answers
+`, d.Namespace, d.Service, image, stable)
+}
+
+// rights are a Role for the workflow, and how to make a kubeconfig's token of it.
+func (d Diagnosis) rights() string {
+	return fmt.Sprintf(`the rights it needs: kubectl apply -f, then kubectl -n %[1]s create token l4-canary --duration 2h
+
+%[2]s---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: l4-canary
+  namespace: %[1]s
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: l4-canary
+  namespace: %[1]s
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: l4-canary}
+subjects: [{kind: ServiceAccount, name: l4-canary, namespace: %[1]s}]
+# Whatever else the manifests hold, such as a ConfigMap, needs get, create and patch too.
+`, d.Namespace, d.Role)
+}
+
+// repository is an image without its tag and digest.
+func repository(image string) string {
+	name, _, _ := strings.Cut(image, "@")
+	return strings.TrimSuffix(name, ":"+tag(image))
 }
 
 // weights are all that the pods can give, each once, with the fewest pods for it.

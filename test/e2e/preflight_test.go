@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // obstacles are what a namespace can hold against a rollout of testdata's lobby.
@@ -71,15 +69,28 @@ spec:
   matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: preflight}}}
 `
 
-// lobby is a directory with testdata's pair at three pods a side, its texts changed.
+// motd is what the pods of both sides of testdata's lobby read here.
+const motd = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: motd}
+data: {MOTD: hello}
+`
+
+// lobby is a directory with testdata's pair at three pods a side, which read a
+// ConfigMap, its texts changed.
 func lobby(t *testing.T, replace ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	replacer := strings.NewReplacer(append(replace, "replicas: 10", "replicas: 3")...)
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(replacer.Replace(text)), 0o600))
+	}
+	write("motd.yaml", motd)
 	for _, name := range []string{"lobby-blue.yaml", "lobby-green.yaml", "service.yaml"} {
 		data, err := os.ReadFile(filepath.Join(root, "testdata/manifests/lobby", name))
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(replacer.Replace(string(data))), 0o600))
+		write(name, strings.Replace(string(data), "      - name: lobby\n", "      - name: lobby\n        envFrom: [{configMapRef: {name: motd}}]\n", 1))
 	}
 	return dir
 }
@@ -100,7 +111,7 @@ func preflight(t *testing.T, l *lab) {
 	const namespace = "preflight"
 	l.namespace(t, namespace)
 	sound := lobby(t)
-	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(sound, "lobby-blue.yaml"), "-f", filepath.Join(sound, "service.yaml"))
+	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(sound, "motd.yaml"), "-f", filepath.Join(sound, "lobby-blue.yaml"), "-f", filepath.Join(sound, "service.yaml"))
 	l.wait(t, namespace, "lobby-blue")
 	began := time.Now()
 	t.Run("sound", func(t *testing.T) {
@@ -109,102 +120,20 @@ func preflight(t *testing.T, l *lab) {
 	t.Run("doctor", func(t *testing.T) {
 		says := l.command(t, "doctor", "--namespace", namespace).stdout
 		for _, line := range []string{
-			`Deployment "lobby-blue" serves: registry.example/lobby-blue:1.8.2`, "25 %, 33.3 %, 50 %, 66.7 %, 75 %, 100 %", "pods leave by terminate",
-			"UDP sessions would end", "port 7000/TCP", "port 7000/UDP", "every answer holds the image's tag", "the answers name 3 of 3 pods", "kind: Role",
+			`Deployment "lobby-blue" has 3 pods: registry.example/lobby-blue:1.8.2`, "25 %, 33.3 %, 50 %, 66.7 %, 75 %, 100 %", "how pods leave: terminate",
+			"steps: auto takes 25 % (3+1), 50 % (2+2), 100 % (0+3)", "UDP sessions would end", "port 7000/TCP", "port 7000/UDP",
+			"every answer holds the image's tag", "the answers name 3 of 3 pods: a client does not stick to a pod",
+			"the credentials used now have all rights", `stable-pattern: '\b1\.8\.2\b'`, "kind: Role", "kind: RoleBinding",
 		} {
 			require.Contains(t, says, line)
 		}
 	})
 	t.Run("manifests", func(t *testing.T) { wrongManifests(t, l) })
 	t.Run("live", func(t *testing.T) { wrongLive(t, l, sound) })
+	t.Run("credentials", func(t *testing.T) { wrongCredentials(t, l, sound) })
+	t.Run("single", func(t *testing.T) { wrongSingle(t, l) })
 	l.requireUntouched(t, began)
 	t.Run("all at once", func(t *testing.T) { obstructed(t, l) })
-}
-
-// wrongManifests are errors, warnings and notices that the manifests bring.
-func wrongManifests(t *testing.T, l *lab) {
-	t.Helper()
-	const refused, warned = 2, 0
-	probe := "        readinessProbe:"
-	for name, row := range map[string]struct {
-		exit    int
-		says    string
-		replace []string
-		more    []string
-	}{
-		"publishNotReadyAddresses": {refused, "publishNotReadyAddresses", []string{"type: LoadBalancer", "type: LoadBalancer\n  publishNotReadyAddresses: true"}, nil},
-		"sessionAffinity":          {refused, "sessionAffinity ClientIP", []string{"type: LoadBalancer", "type: LoadBalancer\n  sessionAffinity: ClientIP"}, nil},
-		"node port":                {refused, "none is of type LoadBalancer", []string{"type: LoadBalancer", "type: NodePort"}, nil},
-		"Service selector":         {refused, "change its selector from app=lobby to", []string{"  selector:\n    app: lobby\n  ports", "  selector:\n    track: green\n  ports"}, nil},
-		"target port":              {refused, `port 7000/TCP from game to 7000`, []string{"targetPort: game", "targetPort: 7000"}, nil},
-		"named port":               {refused, `targets container port "state"`, []string{"- name: state", "- name: status"}, nil},
-		"selectors that overlap": {refused, `also matches the pods of Deployment "lobby-blue"`, []string{
-			"      app: lobby\n      track: green\n  template", "      app: lobby\n  template",
-		}, nil},
-		"admission":         {refused, "Unsupported value", []string{"protocol: UDP\n" + probe, "protocol: UDPX\n" + probe}, nil},
-		"weights":           {refused, "max-weight-error", nil, []string{"--steps", "10,100"}},
-		"local":             {warned, "externalTrafficPolicy Local", []string{"type: LoadBalancer", "type: LoadBalancer\n  externalTrafficPolicy: Local"}, nil},
-		"reaches stable":    {warned, `Service "lobby" reaches stable now; rollback does not undo it: spec.externalTrafficPolicy, spec.healthCheckNodePort changes`, []string{"type: LoadBalancer", "type: LoadBalancer\n  externalTrafficPolicy: Local"}, nil},
-		"other size":        {warned, "the manifests say 4 replicas and 3 serve", []string{"replicas: 10", "replicas: 4"}, nil},
-		"short of time":     {warned, "likely to take", nil, []string{"--timeout", "1m", "--drain", "20s"}},
-		"no time to finish": {warned, "pods leave by termination, and may end before", nil, []string{"--removal", "terminate"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			says := l.preflighted(t, row.exit, append([]string{"--manifests", lobby(t, row.replace...)}, row.more...)...)
-			require.Contains(t, says, row.says)
-		})
-	}
-}
-
-// wrongLive are those that are there already: each comes, is found, and goes.
-func wrongLive(t *testing.T, l *lab, sound string) {
-	t.Helper()
-	const blue = "deployment/lobby-blue"
-	for name, row := range map[string]struct {
-		exit     int
-		says     string
-		do, undo string
-	}{
-		"paused":   {2, `is paused`, "rollout pause " + blue, "rollout resume " + blue},
-		"flux":     {0, "managed by Flux", "label " + blue + " kustomize.toolkit.fluxcd.io/name=apps", "label " + blue + " kustomize.toolkit.fluxcd.io/name-"},
-		"argo cd":  {0, "managed by Argo CD", "annotate " + blue + " argocd.argoproj.io/tracking-id=x", "annotate " + blue + " argocd.argoproj.io/tracking-id-"},
-		"stranger": {2, `pod "debug" of no controller`, "run debug --image registry.example/lobby:1.8.2 --labels app=lobby", "delete pod debug --now"},
-		"mid-rollout": {2, "in the middle of a rollout of its own", "set image " + blue + " lobby=registry.example/missing/lobby:1",
-			"rollout undo " + blue},
-		"immutable selector": {2, "a selector cannot be changed", "create deployment lobby-green --replicas 0 --image registry.example/lobby:1.8.2", "delete deployment lobby-green"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l.kubectl(t, append([]string{"-n", "preflight"}, strings.Fields(row.do)...)...)
-			defer func() {
-				l.kubectl(t, append([]string{"-n", "preflight"}, strings.Fields(row.undo)...)...)
-				l.wait(t, "preflight", "lobby-blue")
-			}()
-			require.Contains(t, l.preflighted(t, row.exit, "--manifests", sound), row.says)
-		})
-	}
-	t.Run("token that expires", func(t *testing.T) {
-		l.kubectl(t, "-n", "preflight", "create", "serviceaccount", "ci")
-		l.kubectl(t, "-n", "preflight", "create", "rolebinding", "ci", "--clusterrole", "admin", "--serviceaccount", "preflight:ci")
-		token := strings.TrimSpace(l.kubectl(t, "-n", "preflight", "create", "token", "ci", "--duration", "10m"))
-		brief := *l
-		brief.kubeconfig = l.withToken(t, token)
-		says := brief.preflighted(t, 2, "--manifests", sound)
-		require.Contains(t, says, "token expires in")
-		require.NotContains(t, says, token)
-	})
-}
-
-// withToken is the lab's kubeconfig with another user.
-func (l *lab) withToken(t *testing.T, token string) string {
-	t.Helper()
-	config, err := clientcmd.LoadFromFile(l.kubeconfig)
-	require.NoError(t, err)
-	for _, user := range config.AuthInfos {
-		*user = clientcmdapi.AuthInfo{Token: token}
-	}
-	name := filepath.Join(t.TempDir(), "kubeconfig")
-	require.NoError(t, clientcmd.WriteToFile(*config, name))
-	return name
 }
 
 // obstructed: run says everything that stands against it in one answer.

@@ -66,6 +66,7 @@ func TestOneNode(t *testing.T) {
 	// These hold the audit log of the whole cluster against what they did.
 	t.Run("refused without a write", func(t *testing.T) { refused(t, l) })
 	t.Run("preflight", func(t *testing.T) { preflight(t, l) })
+	t.Run("applied in order", func(t *testing.T) { inOrder(t, l) })
 	t.Run("plan and sample", func(t *testing.T) { planAndSample(t, l) })
 	t.Run("container action", func(t *testing.T) { containerAction(t, l) })
 }
@@ -118,10 +119,13 @@ func tenPods(t *testing.T, l *lab, namespace string) {
 		"-f", filepath.Join(root, "testdata/manifests/lobby/service.yaml"))
 	l.wait(t, namespace, "lobby-blue")
 	w := l.watch(t, namespace, "lobby-blue", "lobby-green", 10)
-	res := l.run(t, append([]string{
+	args := append([]string{
 		"--manifests", "testdata/manifests/lobby", "--namespace", namespace, "--steps", "10,25,50,100",
 		"--stable-pattern", `^1\.8\.2 (?P<pod>\S+)`, "--canary-pattern", `^1\.9\.0 (?P<pod>\S+)`,
-	}, fast...)...)
+	}, fast...)
+	plan := l.planned(t, args...)
+	res := l.run(t, args...)
+	plan.requireForeseen(t, res)
 	requirePromoted(t, res, [2]int{10, 0}, [2]int{9, 1}, [2]int{9, 3}, [2]int{5, 5}, [2]int{0, 10})
 	for _, s := range res.report.Stages {
 		require.Len(t, s.Ports, 2, s.Name)

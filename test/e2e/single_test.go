@@ -34,6 +34,7 @@ func TestSingle(t *testing.T) {
 		})
 	}
 	together(t, "handover, R=3", func(t *testing.T) { releases(t, l, "single", 3, "handover") })
+	together(t, "with doctor's Role", func(t *testing.T) { rightsOfDoctor(t, l) })
 	together(t, "kustomization", func(t *testing.T) { kustomized(t, l) })
 	together(t, "killed and gone on with", func(t *testing.T) { killed(t, l) })
 	together(t, "taken over", func(t *testing.T) { takenOver(t, l) })

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/org/l4-canary/internal/kube"
+	"github.com/org/l4-canary/internal/preflight"
+	"github.com/org/l4-canary/internal/rollout"
+)
+
+// TestExplainLoopback: in a container, 127.0.0.1 is nobody else.
+func TestExplainLoopback(t *testing.T) {
+	t.Parallel()
+	refused := &url.Error{Op: "Get", URL: "https://127.0.0.1:6443/version", Err: errors.New("connection refused")}
+	for name, row := range map[string]struct {
+		contained bool
+		server    string
+		hinted    bool
+	}{
+		"in a container":         {true, "https://127.0.0.1:6443", true},
+		"by name":                {true, "https://localhost:6443", true},
+		"on the runner":          {false, "https://127.0.0.1:6443", false},
+		"a cluster that is away": {true, "https://192.0.2.7:6443", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &prepared{connection: connection{Connection: &kube.Connection{Config: &rest.Config{Host: row.server}}}}
+			err := (&Command{Contained: row.contained}).explain(t.Context(), p, refused)
+			require.ErrorIs(t, err, refused)
+			require.Equal(t, ExitUnreachable, exitOf(err))
+			if row.hinted {
+				require.ErrorContains(t, err, "hint: "+row.server+" is this container itself")
+				return
+			}
+			require.Equal(t, refused, err)
+		})
+	}
+}
+
+// TestFirst: what cannot be undone comes before all other notices, and once.
+func TestFirst(t *testing.T) {
+	t.Parallel()
+	p := &prepared{record: &rollout.Record{Notices: []string{"a", "reaches stable", "b"}}}
+	p.first(preflight.Findings{{Level: preflight.Notice, Message: "reaches stable"}})
+	require.Equal(t, []string{"reaches stable", "a", "b"}, p.record.Notices)
+}
