@@ -26,6 +26,7 @@ func engineOptions(o config.Rollout, replicas int) rollout.Options {
 		Settle: o.Settle, Propagation: o.Propagation.Or(autoPropagation), Drain: o.Drain.Or(autoDrain),
 		Bake: o.Bake, StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
 		Until: rollout.Percent(o.Until), Address: o.Address,
+		Hold: o.OnFailure == "hold", KeepFailed: o.KeepFailedPod, GoOn: o.OnInconclusive == "continue",
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause

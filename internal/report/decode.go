@@ -19,7 +19,7 @@ func (d reportDocument) record() (*rollout.Record, error) {
 		Rate: value(d.Rate), Seed: d.Seed,
 		Stages:     each(d.Stages, stageDocument.stage),
 		NotReached: each(d.NotReached, func(p *float64) rollout.Percent { return rollout.Percent(value(p)) }),
-		Notices:    d.Notices,
+		KeptPod:    value(d.KeptPod), Notices: d.Notices,
 	}
 	if b := d.Rollback; b != nil {
 		r.Rollback = &rollout.RollbackRecord{

@@ -120,6 +120,7 @@ type reportDocument struct {
 	Seed           uint64            `json:"seed"`
 	Troubles       []troubleDocument `json:"troubles"`
 	Rollback       *rollbackDocument `json:"rollback"`
+	KeptPod        *string           `json:"keptPod"`
 	Notices        []string          `json:"notices"`
 	Version        string            `json:"version"`
 }

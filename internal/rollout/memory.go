@@ -23,6 +23,7 @@ type Memory struct {
 	Baseline *Baseline       `json:"baseline"`
 	Passed   Percent         `json:"passed"` // the last target whose stage passed
 	Phase    Phase           `json:"phase"`
+	Undoing  bool            `json:"undoing,omitempty"` // it is being rolled back, and no other way is left
 	Objects  json.RawMessage `json:"objects"` // the cluster's own: what to bring back
 }
 
@@ -33,7 +34,8 @@ const memoryVersion = 1
 type Phase string
 
 // The phases, in the order in which a rollout goes through them. Rolling back is
-// none: what there is to undo stays the same until it is done.
+// none: what there is to undo stays the same until it is done, so it is Undoing
+// beside the phase.
 const (
 	PhaseStages      Phase = "stages"
 	PhaseHeld        Phase = "held"
