@@ -24,7 +24,7 @@ type Memory struct {
 	Passed   Percent         `json:"passed"` // the last target whose stage passed
 	Phase    Phase           `json:"phase"`
 	Undoing  bool            `json:"undoing,omitempty"` // it is being rolled back, and no other way is left
-	Objects  json.RawMessage `json:"objects"` // the cluster's own: what to bring back
+	Objects  json.RawMessage `json:"objects"`           // the cluster's own: what to bring back
 }
 
 // memoryVersion is the Memory that this program reads and writes.

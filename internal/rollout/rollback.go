@@ -199,7 +199,7 @@ func (r *run) restore(ctx context.Context, gently bool, setback *Setback) error 
 // restoreStep is one round of restore.
 func (r *run) restoreStep(ctx context.Context, state State, gently bool) (State, error) {
 	canary := state.Canary
-	if alive := r.alive(state); alive < r.now.canary {
+	if alive := canary.alive(); alive < r.now.canary {
 		if err := r.write(ctx, counts{r.now.stable, alive}); err != nil {
 			return state, err
 		}

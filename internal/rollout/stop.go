@@ -72,10 +72,13 @@ func beyondHelp(s State) bool {
 	return false
 }
 
-// dismiss removes canaries that do not serve, if those that are not ready are
-// judged to be of them, and reports whether it removed any. Half of the capacity
-// has to serve without them: fewer pods could not carry all flows, and a canary
-// might recover.
+// dismiss removes canaries that do not serve, and reports whether it removed any:
+// all of them if it is proven that most of their flows fail, else those that are not
+// ready, if the state lets one judge them. Half of the capacity has to serve without
+// them: fewer pods could not carry all flows, and a canary might recover.
+//
+// A rollback adds pods before it removes those that are ready and fail their flows,
+// which takes seconds. A run that ends here leaves nobody to add any.
 func (r *run) dismiss(ctx context.Context, judged func(State) bool) bool {
 	if r.adopting {
 		return false // the canary's Deployment holds the pods that were judged well
@@ -86,8 +89,15 @@ func (r *run) dismiss(ctx context.Context, judged func(State) bool) bool {
 		return false
 	}
 	r.look(state)
-	stay := r.alive(state)
-	if !r.broken && !judged(state) || stay >= state.Canary.Replicas || !r.carries(state) {
+	stay := state.Canary.Replicas
+	switch {
+	case !r.carries(state):
+	case r.broken:
+		stay = 0
+	case judged(state):
+		stay = state.Canary.alive()
+	}
+	if stay >= state.Canary.Replicas {
 		return false
 	}
 	r.now = counts{state.Stable.Replicas, state.Canary.Replicas}
@@ -101,18 +111,13 @@ func (r *run) dismiss(ctx context.Context, judged func(State) bool) bool {
 	return true
 }
 
-// alive is how many canaries serve. Those that do not are the first that a
-// scale-down removes, unless all of them go.
-func (r *run) alive(s State) int {
-	if r.broken && r.carries(s) {
-		return 0
-	}
-	return min(s.Canary.Serving+s.Canary.Parked, s.Canary.Available)
-}
-
 // carries reports whether stable alone can be expected to carry the flows for a
 // while.
 func (r *run) carries(s State) bool {
 	serving := s.Stable.Available - s.Stable.Parked
 	return serving > 0 && 2*serving >= r.Plan.Replicas
 }
+
+// alive is how many pods serve, or did until they were parked. The others are the
+// first that a scale-down removes.
+func (p Pods) alive() int { return min(p.Serving+p.Parked, p.Available) }
