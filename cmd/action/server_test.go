@@ -162,6 +162,7 @@ func (s *apiServer) answers() map[string]string {
 		"/api/v1/namespaces/web/resourcequotas":                        emptyList("v1", "ResourceQuotaList"),
 		"/api/v1/namespaces/web/limitranges":                           emptyList("v1", "LimitRangeList"),
 	}
+	s.addLease(answers)
 	switch s.kind {
 	case "serving", "strict", "reader":
 		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))
