@@ -144,13 +144,14 @@ func remembered(p *prepared) bool {
 	return true
 }
 
-// leave gives the Lease back at the end of a run. It says whether somebody told the
-// run to stop: then a post step goes back.
+// leave gives the Lease back at the end of a run; one that remembers nothing is no
+// record to keep. It says whether somebody told the run to stop: then a post step
+// goes back.
 func (j *journal) leave(ctx context.Context, lease *kube.Lease, record *rollout.Record, keep bool) {
 	if record.Outcome == rollout.Interrupted {
 		lease.Interrupted()
 	}
-	j.release(ctx, lease, keep)
+	j.release(ctx, lease, keep && lease.Remembers())
 }
 
 // release gives the Lease back, even when the run was cancelled.

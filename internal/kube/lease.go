@@ -124,6 +124,14 @@ func (l *Lease) Forget(ctx context.Context) error {
 	return l.update(ctx, func(object *coordinationv1.Lease) { delete(object.Annotations, stateAnnotation) })
 }
 
+// Remembers reports whether there is anything to remember.
+func (l *Lease) Remembers() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, remembers := l.object.Annotations[stateAnnotation]
+	return remembers
+}
+
 // Interrupted has the Lease say, once it is released, that we were told to stop
 // and left undone what it remembers.
 func (l *Lease) Interrupted() {
