@@ -9,8 +9,12 @@ COPY . .
 ARG VERSION=dev
 ARG COMMIT=
 ARG DATE=
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT} -X main.date=${DATE}" -o /l4-canary ./cmd/action
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT} -X main.date=${DATE}" -o /image/l4-canary ./cmd/action \
+    && ln -s l4-canary /image/l4-canary-post
 
+# /l4-canary-post is the same program: by that name it is the action's post step,
+# which gets the inputs and the arguments of the step itself.
+#
 # A shell and the usual tools have to be there: runners in Kubernetes mode start
 # containers through them. No USER: the runner's files belong to root.
 FROM ${BASE_IMAGE}
@@ -21,5 +25,5 @@ LABEL org.opencontainers.image.title="l4-canary" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}"
-COPY --from=build /l4-canary /l4-canary
+COPY --from=build /image/ /
 ENTRYPOINT ["/l4-canary"]

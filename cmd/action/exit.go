@@ -13,7 +13,7 @@ type ExitCode int
 // The statuses of the contract.
 const (
 	ExitOK             ExitCode = 0   // promoted, held, nothing to do; sample passed
-	ExitFailed         ExitCode = 1   // rolled back, aborted; sample did not pass
+	ExitFailed         ExitCode = 1   // rolled back, stopped, aborted; sample did not pass
 	ExitUsage          ExitCode = 2   // refused: inputs, manifests, preflight; nothing was changed
 	ExitUnreachable    ExitCode = 3   // refused: cluster unreachable or forbidden; nothing was changed
 	ExitRollbackFailed ExitCode = 4   // not safely restored: a person is needed

@@ -30,6 +30,8 @@ type journal struct {
 	path     func(string) string // a file's name as the process sees it
 	logs     *kube.Cluster
 
+	cancelled func() bool // somebody told the program to stop
+
 	grouped bool
 	saved   time.Time
 }
@@ -131,6 +133,28 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record, code ExitC
 
 // refused ends a run before anything was written.
 func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
+	if err = j.classify(record, err); err == nil {
+		j.finish(context.Background(), record, ExitInterrupted)
+		return ExitInterrupted, nil
+	}
+	j.write(record)
+	j.outputs(record)
+	if j.platform.GitHub() {
+		j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: refused", Message: err.Error()})
+	}
+	return exitOfOutcome(record), err
+}
+
+// classify closes the record of a run that changed nothing. Being told to stop is no
+// error: the API server's last words are of a request that we cut off.
+func (j *journal) classify(record *rollout.Record, err error) error {
+	record.FinishedAt = time.Now()
+	record.StartedAt = record.FinishedAt
+	if j.cancelled() {
+		record.Outcome, record.Reason = rollout.Interrupted, rollout.ReasonCancelled
+		record.Message = "the run was cancelled before it changed anything"
+		return nil
+	}
 	record.Outcome, record.Message = rollout.Refused, err.Error()
 	_, locked := errors.AsType[*kube.LockedError](err)
 	_, superseded := errors.AsType[*kube.SupersededError](err)
@@ -150,14 +174,7 @@ func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
 	default:
 		record.Reason = rollout.ReasonInput
 	}
-	record.FinishedAt = time.Now()
-	record.StartedAt = record.FinishedAt
-	j.write(record)
-	j.outputs(record)
-	if j.platform.GitHub() {
-		j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: refused", Message: err.Error()})
-	}
-	return exitOfOutcome(record), err
+	return err
 }
 
 // nothingToDo ends a run whose manifests hold no new version. others are what they
@@ -187,8 +204,8 @@ func (j *journal) nothingToDo(ctx context.Context, record *rollout.Record, other
 // outputs sets the outputs of the contract, all of them always.
 func (j *journal) outputs(record *rollout.Record) {
 	stage, observed, expected := "", "", ""
-	for _, s := range record.Stages {
-		if s.Verdict != rollout.Pass {
+	for i, s := range record.Stages {
+		if !finished(record, i) {
 			continue
 		}
 		stage = s.Name
@@ -209,6 +226,14 @@ func (j *journal) outputs(record *rollout.Record) {
 	if j.options.OutputsFile != "" {
 		j.warn("writing the outputs file", j.platform.WriteOutputs(j.path(j.options.OutputsFile), outputs))
 	}
+}
+
+// finished reports whether the run went on from a stage: it passed, or was undecided
+// and that was good enough.
+func finished(record *rollout.Record, i int) bool {
+	well := record.Outcome == rollout.Promoted || record.Outcome == rollout.Held
+	verdict := record.Stages[i].Verdict
+	return verdict == rollout.Pass || verdict == rollout.Inconclusive && (well || i < len(record.Stages)-1)
 }
 
 // percent is a weight as outputs carry it, to two decimals.

@@ -8,12 +8,16 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
+	"time"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go obey(signals, cancel)
 	dir, err := os.Getwd()
 	if err != nil {
 		dir = "."
@@ -22,9 +26,25 @@ func main() {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Environ: os.Environ(), Dir: dir, Contained: exists("/.dockerenv") || exists("/run/.containerenv"),
 	}
-	code := command.Run(ctx, os.Args[1:])
-	stop()
-	os.Exit(int(code))
+	args := os.Args[1:]
+	if filepath.Base(os.Args[0]) == postName {
+		args = []string{"post"} // the arguments are those of the step that it comes after
+	}
+	os.Exit(int(command.Run(ctx, args)))
+}
+
+// obey tells the program to stop at the first signal and ends it at the second, or
+// if it has not stopped by itself before CI systems lose their patience: whatever it
+// waits for then, every instant is safe.
+func obey(signals <-chan os.Signal, cancel func()) {
+	const patience = 4500 * time.Millisecond
+	<-signals
+	cancel()
+	select {
+	case <-signals:
+	case <-time.After(patience):
+	}
+	os.Exit(int(ExitInterrupted))
 }
 
 func exists(path string) bool {

@@ -101,7 +101,7 @@ func (p *prepared) survey(ctx context.Context, facts *preflight.Facts) error {
 	rights := p.client.Rights(p.target, kube.Use{
 		Creates: single || p.roles.Fresh || p.roles.Mode == manifest.Bootstrap || p.roles.Canary.Live == nil,
 		Deletes: single || p.options.Finish == rollout.Delete,
-		Parks:   facts.Parks,
+		Parks:   facts.Parks || p.options.KeepFailed,
 		Orphans: how.Stable == rollout.ParkByRelease || how.Canary == rollout.ParkByRelease,
 		Pauses:  p.autoscaled,
 	})

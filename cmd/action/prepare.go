@@ -118,7 +118,7 @@ func (p *prepared) recall(ctx context.Context, selection manifest.Selection) err
 		if err != nil {
 			return err
 		}
-		if release == memory.Release {
+		if release == memory.Release && !memory.Undoing {
 			p.roles, p.resume = roles, memory
 			return nil
 		}

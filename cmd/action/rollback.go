@@ -16,7 +16,7 @@ import (
 // it, wherever it stands.
 func (c *Command) rollback(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRollback(values)
-	j := c.newJournal(options.Faces, warnings)
+	j := c.newJournal(ctx, options.Faces, warnings)
 	record := &rollout.Record{Namespace: options.Namespace, Service: options.Service}
 	if err != nil {
 		return j.refused(record, usage(err))
@@ -45,13 +45,18 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 		j.release(ctx, lease, true)
 		return j.refused(record, err)
 	}
-	moves := rollout.Options{Drain: drain(options.Drain, memory.PodTargets), MoveTimeout: options.MoveTimeout}
+	moves := rollout.Options{Drain: drain(options.Drain, memory.PodTargets), MoveTimeout: options.MoveTimeout, KeepFailed: options.KeepFailedPod}
 	err = c.undo(held, client, lease, record, memory, moves, j)
+	return j.undone(ctx, lease, record, err)
+}
+
+// undone ends a rollback: nothing is left to remember when it is done.
+func (j *journal) undone(ctx context.Context, lease *kube.Lease, record *rollout.Record, err error) (ExitCode, error) {
 	code := exitOfOutcome(record)
 	if record.Outcome == rollout.RolledBack {
 		code = ExitOK
 	}
-	j.release(ctx, lease, code != ExitOK)
+	j.leave(ctx, lease, record, code != ExitOK)
 	j.finish(ctx, record, code)
 	return code, err
 }
@@ -62,14 +67,13 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 ) error {
 	target := kube.Target{Namespace: record.Namespace, Service: record.Service, Stable: memory.Stable, Canary: memory.Canary}
 	if err := target.Recall(memory.Objects); err != nil {
-		return err
+		return j.classify(record, usage(err))
 	}
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	cluster, err := client.Watch(watching, target)
+	cluster, stop, err := client.Watch(ctx, target)
 	if err != nil {
-		return err
+		return j.classify(record, err)
 	}
+	defer stop()
 	record.Mode, record.Release = string(memory.Mode), memory.Release
 	record.Stable.Deployment, record.Canary.Deployment = memory.Stable, memory.Canary
 	options.Plan = rollout.PlanOptions{Replicas: memory.Replicas, MaxSurge: memory.MaxSurge, MaxUnavailable: memory.MaxUnavailable}

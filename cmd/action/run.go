@@ -18,7 +18,7 @@ import (
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRun(values)
 	err = room(options.Rollout, err)
-	j := c.newJournal(options.Faces, warnings)
+	j := c.newJournal(ctx, options.Faces, warnings)
 	if err != nil {
 		return j.refused(&rollout.Record{}, usage(err))
 	}
@@ -43,7 +43,7 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 	}
 	if p.other != nil {
 		if err = c.undo(held, p.client, lease, p.record, p.other, undoing(options.Rollout, p.other), j); err != nil || p.record.Outcome != rollout.RolledBack {
-			j.release(ctx, lease, true)
+			j.leave(ctx, lease, p.record, true)
 			j.finish(ctx, p.record, exitOfOutcome(p.record))
 			return exitOfOutcome(p.record), err
 		}
@@ -109,14 +109,12 @@ func (c *Command) prepareAnew(ctx context.Context, lease *kube.Lease, options co
 
 // rollOut runs the engine and reports how it ended.
 func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j *journal) (ExitCode, error) {
-	// The watches outlive a cancelled run: a rollback still needs them.
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	cluster, err := p.client.Watch(watching, p.target)
+	cluster, stop, err := p.client.Watch(ctx, p.target)
 	if err != nil {
 		j.release(ctx, lease, p.memory != nil)
 		return j.refused(p.record, err)
 	}
+	defer stop()
 	engine := j.engine(p.options, cluster, lease, p.record)
 	engine.Prober, engine.Holder, engine.Memory = p.prober, p.prober, p.resume
 	if p.autoscaled || p.resume != nil && p.resume.Autoscaled {
@@ -130,7 +128,7 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 	if kube.Forbidden(err) && p.record.Outcome == rollout.Refused {
 		p.record.Reason = rollout.ReasonForbidden
 	}
-	j.release(ctx, lease, remembered(p))
+	j.leave(ctx, lease, p.record, remembered(p))
 	j.finish(ctx, p.record, exitOfOutcome(p.record))
 	return exitOfOutcome(p.record), err
 }
@@ -139,7 +137,7 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *kube.Lease, record *rollout.Record) *rollout.Rollout {
 	j.logs = cluster
 	return &rollout.Rollout{
-		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster,
+		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster, Keeper: cluster,
 		Scout: cluster, Journal: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
 	}
 }
@@ -158,6 +156,16 @@ func remembered(p *prepared) bool {
 	return true
 }
 
+// leave gives the Lease back at the end of a run; one that remembers nothing is no
+// record to keep. It says whether somebody told the run to stop: then a post step
+// goes back.
+func (j *journal) leave(ctx context.Context, lease *kube.Lease, record *rollout.Record, keep bool) {
+	if record.Outcome == rollout.Interrupted {
+		lease.Interrupted()
+	}
+	j.release(ctx, lease, keep && lease.Remembers())
+}
+
 // release gives the Lease back, even when the run was cancelled.
 func (j *journal) release(ctx context.Context, lease *kube.Lease, keep bool) {
 	const soon = 2 * time.Second
@@ -167,17 +175,20 @@ func (j *journal) release(ctx context.Context, lease *kube.Lease, keep bool) {
 }
 
 // newJournal is a journal on this CI system.
-func (c *Command) newJournal(faces config.Faces, warnings []string) *journal {
+func (c *Command) newJournal(ctx context.Context, faces config.Faces, warnings []string) *journal {
 	platform := ci.New(ci.Options{Getenv: c.Getenv, Stdout: c.Stdout})
 	for _, warning := range warnings {
 		platform.Annotate(ci.Annotation{Level: ci.Warning, Message: warning})
 	}
-	return &journal{platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path}
+	return &journal{
+		platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
+		cancelled: func() bool { return ctx.Err() != nil },
+	}
 }
 
 // undoing are the bounds of the rollback of another release.
 func undoing(o config.Rollout, other *rollout.Memory) rollout.Options {
-	return rollout.Options{Drain: drain(o.Drain, other.PodTargets), MoveTimeout: o.MoveTimeout}
+	return rollout.Options{Drain: drain(o.Drain, other.PodTargets), MoveTimeout: o.MoveTimeout, KeepFailed: o.KeepFailedPod}
 }
 
 // level is how much the log says.

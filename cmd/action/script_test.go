@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write what the program prints into the 
 
 // TestMain makes the test binary the program itself when a script calls it so.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"l4-canary": main})
+	testscript.Main(m, map[string]func(){"l4-canary": main, postName: main})
 }
 
 // TestScript runs every script on the compiled program. Beside testscript's own,

@@ -166,6 +166,7 @@ func (s *apiServer) answers() map[string]string {
 		"/api/v1/namespaces/web/limitranges":                        emptyList("v1", "LimitRangeList"),
 		"/apis/coordination.k8s.io/v1/namespaces/web/leases":        emptyList("coordination.k8s.io/v1", "LeaseList"),
 	}
+	s.addLease(answers)
 	switch s.kind {
 	case "serving", "strict", "reader":
 		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))

@@ -54,7 +54,9 @@ func TestActionMetadata(t *testing.T) {
 	require.Equal(t, "l4-canary", action.Name)
 	require.Contains(t, action.Description, "Linux runners only")
 	require.NotEmpty(t, action.Author)
-	require.Equal(t, map[string]any{"using": "docker", "image": "Dockerfile", "entrypoint": "/l4-canary"}, action.Runs)
+	require.Equal(t, map[string]any{
+		"using": "docker", "image": "Dockerfile", "entrypoint": "/l4-canary", "post-entrypoint": "/l4-canary-post",
+	}, action.Runs)
 
 	require.Len(t, action.Inputs, len(config.ForAction()))
 	for _, input := range config.ForAction() {
@@ -154,7 +156,7 @@ inputs:
 	for _, output := range config.Outputs() {
 		fmt.Fprintf(&b, "  %s:\n    description: %s\n", output.Name, quoted(output.Help+"."))
 	}
-	b.WriteString("runs:\n  using: docker\n  image: Dockerfile\n  entrypoint: /l4-canary\n")
+	b.WriteString("runs:\n  using: docker\n  image: Dockerfile\n  entrypoint: /l4-canary\n  post-entrypoint: /l4-canary-post\n")
 	return b.String()
 }
 

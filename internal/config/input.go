@@ -11,6 +11,7 @@ const (
 	CommandRollback = "rollback"
 	CommandStatus   = "status"
 	CommandDoctor   = "doctor"
+	CommandPost     = "post" // the action's last word, not for people
 	Action          = "action"
 )
 

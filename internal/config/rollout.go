@@ -47,6 +47,10 @@ type Rollout struct {
 	Finish  string // auto, keep, delete, adopt or handover
 	Removal string // auto, park or terminate
 	HPA     string // refuse or pause
+
+	OnFailure      string // rollback or hold
+	OnInconclusive string // fail or continue
+	KeepFailedPod  bool
 }
 
 // Run are the options of the command run.
@@ -114,8 +118,16 @@ type Rollback struct {
 	Place
 	Faces
 
-	Drain       Optional[time.Duration]
-	MoveTimeout time.Duration
+	Drain         Optional[time.Duration]
+	MoveTimeout   time.Duration
+	KeepFailedPod bool
+}
+
+// Post are the options of the command post: those of the run that it finishes.
+type Post struct {
+	Rollback
+
+	Manifests []string // they can say in which namespace the run was
 }
 
 // Status are the options of the command status.
@@ -134,10 +146,20 @@ func (r *reader) place() Place {
 // ParseRollback turns the values of rollback into options. The error is [Problems].
 func ParseRollback(v Values) (Rollback, error) {
 	r := &reader{values: v}
-	rollback := Rollback{
+	return r.wayBack(), r.err()
+}
+
+// ParsePost turns the values of post into options. The error is [Problems].
+func ParsePost(v Values) (Post, error) {
+	r := &reader{values: v}
+	return Post{Rollback: r.wayBack(), Manifests: r.lines("manifests")}, r.err()
+}
+
+func (r *reader) wayBack() Rollback {
+	return Rollback{
 		Place: r.place(), Faces: r.faces(), Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false),
+		KeepFailedPod: r.truth("keep-failed-pod"),
 	}
-	return rollback, r.err()
 }
 
 // ParseStatus turns the values of status into options. The error is [Problems].
@@ -198,6 +220,9 @@ func (r *reader) rollout() Rollout {
 		Finish:  r.choice("finish", "auto", "keep", "delete", "adopt", "handover"),
 		Removal: r.choice("removal", "auto", "park", "terminate"),
 		HPA:     r.choice("hpa", "refuse", "pause"),
+
+		OnFailure: r.choice("on-failure", "rollback", "hold"), OnInconclusive: r.choice("on-inconclusive", "fail", "continue"),
+		KeepFailedPod: r.truth("keep-failed-pod"),
 	}
 	r.together(options)
 	return options

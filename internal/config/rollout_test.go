@@ -22,7 +22,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
 			Tolerance: 5, Confidence: 95, Rate: 50,
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
-			Finish: "auto", Removal: "auto", HPA: "refuse",
+			Finish: "auto", Removal: "auto", HPA: "refuse", OnFailure: "rollback", OnInconclusive: "fail",
 		},
 		Faces:      config.Faces{PodLogs: 20, JobSummary: true},
 		OnExisting: "auto",
@@ -39,7 +39,7 @@ func TestParseRunEverything(t *testing.T) {
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
 		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1", "hold-open": "200",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
-		"until": "50", "on-existing": "refuse", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
+		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestParseRunEverything(t *testing.T) {
 			Drain:        config.Optional[time.Duration]{Set: true},
 			Bake:         10 * time.Minute,
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
-			Until: 50, Finish: "delete", Removal: "park", HPA: "pause",
+			Until: 50, Finish: "delete", Removal: "park", HPA: "pause", OnFailure: "hold", OnInconclusive: "continue", KeepFailedPod: true,
 		},
 		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env"},
 		OnExisting: "refuse",
@@ -109,6 +109,9 @@ func TestParseRunProblems(t *testing.T) {
 		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`},
 		{"finish", "finish", "swap", `input "finish": "swap" is not allowed: allowed are auto, keep, delete, adopt and handover`},
 		{"log lines", "pod-logs", "all", `input "pod-logs": "all" is not allowed: a whole number from 0 to 10000`},
+		{"failure", "on-failure", "stop", `input "on-failure": "stop" is not allowed: allowed are rollback and hold`},
+		{"undecided", "on-inconclusive", "pass", `input "on-inconclusive": "pass" is not allowed: allowed are fail and continue`},
+		{"kept pod", "keep-failed-pod", "1", `input "keep-failed-pod": "1" is not allowed: allowed are true and false`},
 		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
 		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
 		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
@@ -170,6 +173,21 @@ func TestOptionalOr(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 7, config.Optional[int]{}.Or(7))
 	require.Equal(t, 0, config.Optional[int]{Set: true}.Or(7))
+}
+
+// TestParsePost: it has the inputs of the run, of which it reads what it needs.
+func TestParsePost(t *testing.T) {
+	t.Parallel()
+	post, err := config.ParsePost(load(t, "post", map[string]string{
+		"manifests": "k8s/\nservice.yaml", "service": "lobby", "drain": "3s", "keep-failed-pod": "true",
+	}))
+	require.NoError(t, err)
+	require.Equal(t, []string{"k8s/", "service.yaml"}, post.Manifests)
+	require.Equal(t, "lobby", post.Service)
+	require.Equal(t, config.Optional[time.Duration]{Value: 3 * time.Second, Set: true}, post.Drain)
+	require.True(t, post.KeepFailedPod)
+	_, err = config.ParsePost(load(t, "post", map[string]string{"drain": "soon"}))
+	require.EqualError(t, err, `input "drain": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`)
 }
 
 func TestParseRollbackAndStatus(t *testing.T) {

@@ -12,13 +12,13 @@ func table() []Input {
 func rollout() []string { return []string{CommandRun, CommandPlan} }
 
 // cluster scopes what it takes to find a rollout.
-func cluster() []string { return append(looking(), CommandRollback, CommandStatus) }
+func cluster() []string { return append(looking(), CommandRollback, CommandStatus, CommandPost) }
 
 // looking scopes what doctor needs of a rollout too.
 func looking() []string { return append(rollout(), CommandDoctor) }
 
 // moving scopes what bounds a move of pods.
-func moving() []string { return append(looking(), CommandRollback) }
+func moving() []string { return append(looking(), CommandRollback, CommandPost) }
 
 func clusterInputs() []Input {
 	return []Input{
@@ -30,7 +30,7 @@ func clusterInputs() []Input {
 			Help: "Context of the kubeconfig"},
 		{Name: "namespace", Scope: cluster(), Meaning: "the manifests', then the kubeconfig's",
 			Help: "Namespace of the Service and both Deployments"},
-		{Name: "manifests", Scope: rollout(), Meaning: "required for `run`",
+		{Name: "manifests", Scope: append(rollout(), CommandPost), Meaning: "required for `run`",
 			Help: "Files, directories, kustomizations, globs or `-` (standard input), one per line"},
 		{Name: "images", Scope: rollout(), Meaning: "the manifests'",
 			Help: "Images to put into the manifests, one per line: `image` (wherever its repository is used), `name=image` (wherever the repository `name` is), or `deployment/container=image`"},
@@ -109,8 +109,14 @@ func timeInputs() []Input {
 }
 
 func resultInputs() []Input {
-	moved := []string{CommandRun, CommandRollback}
+	moved := []string{CommandRun, CommandRollback, CommandPost}
 	return []Input{
+		{Name: "on-failure", Scope: rollout(), Default: "rollback",
+			Help: "When a stage fails: `rollback` brings the old pods back, `hold` leaves the pods as they are, without canaries that do not serve, outcome `stopped`; a later run of the same release goes on, `rollback` goes back"},
+		{Name: "keep-failed-pod", Scope: append(rollout(), CommandRollback, CommandPost), Default: "false",
+			Help: "Whether one failing pod of the canary stays when the others go, out of every Service and of its ReplicaSet, for you to look at and delete: `true` or `false`"},
+		{Name: "on-inconclusive", Scope: rollout(), Default: "fail",
+			Help: "When the samples allowed were too few to decide on a stage (INCONCLUSIVE_BUDGET): `fail` takes it for a failure, `continue` goes on"},
 		{Name: "finish", Scope: rollout(), Default: "auto",
 			Help: "With two Deployments, what becomes of the old one: `keep` it at zero pods (`auto`) or `delete` it. With one: `adopt` moves the pods back to it with the new template (`auto`), `handover` makes it anew around the pods that run"},
 		{Name: "removal", Scope: looking(), Default: "auto",

@@ -141,6 +141,7 @@ func (c *Client) claim(ctx context.Context, namespace, service string, me Holder
 		object, lease.found = record.object.DeepCopy(), record.State
 	}
 	delete(object.Annotations, seizedAnnotation)
+	delete(object.Annotations, cutAnnotation)
 	if err := lease.write(ctx, object); err != nil {
 		return nil, nil, fmt.Errorf("acquiring lease %q: %w", object.Name, err)
 	}

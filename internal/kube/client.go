@@ -70,11 +70,11 @@ type Live struct {
 
 // Look reads the Service and all Deployments of the namespace.
 func (c *Client) Look(ctx context.Context, namespace, service string) (*Live, error) {
-	version, err := c.Typed.Discovery().ServerVersion()
+	version, err := c.version(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("asking the API server for its version: %w", err)
 	}
-	live := &Live{Version: version.GitVersion}
+	live := &Live{Version: version}
 	live.Service, err = c.Typed.CoreV1().Services(namespace).Get(ctx, service, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		live.Service, err = nil, nil
@@ -89,6 +89,30 @@ func (c *Client) Look(ctx context.Context, namespace, service string) (*Live, er
 	live.Deployments = list.Items
 	live.ProxyReplaced, live.ProxyUnknown = c.proxyReplaced(ctx)
 	return live, nil
+}
+
+// version is the API server's, such as v1.34.4. client-go's own call knows no
+// context, so one that is cancelled is left to itself.
+func (c *Client) version(ctx context.Context) (string, error) {
+	type answer struct {
+		version string
+		err     error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		info, err := c.Typed.Discovery().ServerVersion()
+		if err != nil {
+			answered <- answer{err: err}
+			return
+		}
+		answered <- answer{version: info.GitVersion}
+	}()
+	select {
+	case a := <-answered:
+		return a.version, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // OnlyBalancer is the only LoadBalancer Service of a namespace.

@@ -79,7 +79,7 @@ func TestWatchRefusesWhatItMayNotRead(t *testing.T) {
 			typed.PrependReactor("list", resource, func(clienttesting.Action) (bool, runtime.Object, error) {
 				return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no right"))
 			})
-			cluster, err := (&Client{Typed: typed}).Watch(t.Context(), Target{Namespace: namespace, Service: "lobby", Stable: "old", Canary: "new"})
+			cluster, _, err := (&Client{Typed: typed}).Watch(t.Context(), Target{Namespace: namespace, Service: "lobby", Stable: "old", Canary: "new"})
 			require.True(t, Forbidden(err), err)
 			require.ErrorContains(t, err, resource)
 			require.Nil(t, cluster)

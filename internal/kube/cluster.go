@@ -78,12 +78,18 @@ var (
 	_ rollout.Autoscalers = (*Cluster)(nil)
 )
 
-// Watch begins to watch the target's namespace, until ctx ends.
-func (c *Client) Watch(ctx context.Context, target Target) (*Cluster, error) {
-	if err := c.Readable(ctx, target.Namespace); err != nil {
-		return nil, err
+// Watch begins to watch the target's namespace. That goes on when ctx ends, until
+// stop is called: what a cancelled run does last still needs to see.
+func (c *Client) Watch(ctx context.Context, target Target) (cluster *Cluster, stop func(), err error) {
+	if err = c.Readable(ctx, target.Namespace); err != nil {
+		return nil, nil, err
 	}
-	return c.watch(ctx, target, 0)
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	if cluster, err = c.watch(watching, target, 0); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return cluster, stop, nil
 }
 
 // watch begins the watches, with a period of resyncs that only tests in a

@@ -39,6 +39,12 @@ func (h Holder) succeeds(other Holder) bool {
 	return h.Run != "" && h.Run == other.Run && h.Job == other.Job
 }
 
+// Same reports whether the other is this very step of this very attempt of a CI
+// run, in whichever process: the step itself, or what is called after it.
+func (h Holder) Same(other Holder) bool {
+	return h.Run != "" && h.Run == other.Run && h.Attempt == other.Attempt && h.Job == other.Job && h.Step == other.Step
+}
+
 // neighbour reports whether the other ran on this very host since it started, where
 // its process can be seen.
 func (h Holder) neighbour(other Holder) bool {

@@ -22,6 +22,7 @@ const (
 	holderAnnotation = "l4-canary.io/holder" // who holds it, or held it last
 	stateAnnotation  = "l4-canary.io/state"  // what the rollout remembers
 	seizedAnnotation = "l4-canary.io/taken-over-by"
+	cutAnnotation    = "l4-canary.io/interrupted" // the last holder was told to stop, and left it undone
 
 	renewEvery = 10 * time.Second
 	validFor   = 40 * time.Second // the holder stops writing so long after a renewal
@@ -40,6 +41,7 @@ type LeaseRecord struct {
 	State   []byte // nil if there is none
 	Renewed time.Time
 	Seized  string // who is taking it over, empty if nobody is
+	Cut     bool   // the last holder was interrupted; one that was killed still holds it
 
 	object *coordinationv1.Lease
 }
@@ -73,6 +75,7 @@ func (c *Client) Leases(ctx context.Context, namespace string) ([]string, error)
 
 func recordOf(object *coordinationv1.Lease) *LeaseRecord {
 	r := &LeaseRecord{object: object, Seized: object.Annotations[seizedAnnotation]}
+	_, r.Cut = object.Annotations[cutAnnotation]
 	r.Held = object.Spec.HolderIdentity != nil && *object.Spec.HolderIdentity != ""
 	// A holder that cannot be read is a stranger, who expires as any other.
 	_ = json.Unmarshal([]byte(object.Annotations[holderAnnotation]), &r.Holder)
@@ -100,6 +103,7 @@ type Lease struct {
 	object  *coordinationv1.Lease // as last written
 	renewed time.Time             // when that was begun, by the monotonic clock
 	gone    error                 // why it is not ours any more
+	cut     bool                  // we were interrupted
 }
 
 // leaseKind is what a Lease is as an owner.
@@ -135,6 +139,22 @@ func (l *Lease) Forget(ctx context.Context) error {
 	return l.update(ctx, func(object *coordinationv1.Lease) { delete(object.Annotations, stateAnnotation) })
 }
 
+// Remembers reports whether there is anything to remember.
+func (l *Lease) Remembers() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, remembers := l.object.Annotations[stateAnnotation]
+	return remembers
+}
+
+// Interrupted has the Lease say, once it is released, that we were told to stop
+// and left undone what it remembers.
+func (l *Lease) Interrupted() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = true
+}
+
 // Release gives the Lease back: with keep it stays, without a holder, as the record
 // of the rollout; else it is deleted. One that is lost is left alone, except that a
 // taker is told that we have stopped.
@@ -142,7 +162,7 @@ func (l *Lease) Release(ctx context.Context, keep bool) error {
 	l.stop()
 	l.done.Wait()
 	l.mu.Lock()
-	gone := l.gone
+	gone, cut := l.gone, l.cut
 	object := l.object.DeepCopy()
 	l.mu.Unlock()
 	api := l.client.Typed.CoordinationV1().Leases(l.namespace)
@@ -158,6 +178,9 @@ func (l *Lease) Release(ctx context.Context, keep bool) error {
 		return nil
 	}
 	object.Spec.HolderIdentity = nil
+	if cut && gone == nil {
+		metav1.SetMetaDataAnnotation(&object.ObjectMeta, cutAnnotation, "true")
+	}
 	_, err := api.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
 	if err != nil && gone == nil { // whoever took it has gone on without our word
 		return fmt.Errorf("releasing lease %q: %w", object.Name, err)

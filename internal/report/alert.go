@@ -29,6 +29,7 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonDrift:             "Someone else changed what this run had written",
 	rollout.ReasonBaseline:          "Stable did not pass on its own, before the canary had any part",
 	rollout.ReasonCancelled:         "The run was cancelled",
+	rollout.ReasonTakenOver:         "Somebody else took the rollout over",
 	rollout.ReasonInput:             "The inputs cannot be used",
 	rollout.ReasonPreflight:         "The cluster is not ready for this rollout",
 	rollout.ReasonUnreachable:       "The cluster cannot be reached",
@@ -137,6 +138,15 @@ func (p page) since(t rollout.Trouble) string {
 		return timing(p.FinishedAt.Sub(t.Since))
 	}
 	return t.Since.Format("15:04:05")
+}
+
+// kept tells of the failing pod that nobody will remove.
+func (p page) kept() string {
+	if p.KeptPod == "" {
+		return ""
+	}
+	command := fmt.Sprintf("kubectl -n %s delete pod %s", word(p.Namespace), word(p.KeptPod))
+	return fmt.Sprintf("**Pod %s was kept** for you to look at. It is out of the Service, and nothing removes it but you: %s", codeUpTo(p.KeptPod, 80), code(command))
 }
 
 // side is a version in the words of the table.

@@ -20,7 +20,7 @@ func (d reportDocument) record() (*rollout.Record, error) {
 		Stages:     each(d.Stages, stageDocument.stage),
 		Held:       d.HeldFlows.record(),
 		NotReached: each(d.NotReached, func(p *float64) rollout.Percent { return rollout.Percent(value(p)) }),
-		Notices:    d.Notices, Paused: d.Paused,
+		KeptPod:    value(d.KeptPod), Notices: d.Notices, Paused: d.Paused,
 	}
 	if b := d.Rollback; b != nil {
 		r.Rollback = &rollout.RollbackRecord{

@@ -185,7 +185,7 @@ func (p page) notices() string {
 
 // rescue is what a person must do now, and is never folded away.
 func (p page) rescue() string {
-	if p.Outcome != rollout.RollbackFailed {
+	if p.Outcome != rollout.RollbackFailed && (p.Outcome != rollout.Stopped || p.takenOver()) {
 		return ""
 	}
 	return "**To bring back the state before the rollout**\n\n" + p.commands()

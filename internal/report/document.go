@@ -121,6 +121,7 @@ type reportDocument struct {
 	Seed           uint64            `json:"seed"`
 	Troubles       []troubleDocument `json:"troubles"`
 	Rollback       *rollbackDocument `json:"rollback"`
+	KeptPod        *string           `json:"keptPod"`
 	Notices        []string          `json:"notices"`
 	Paused         []string          `json:"pausedAutoscalers"`
 	Version        string            `json:"version"`

@@ -19,7 +19,7 @@ func newReport(r *rollout.Record, version string) reportDocument {
 		Stages: each(r.Stages, newStage), HeldFlows: newHeld(r.Held), NotReached: each(r.NotReached, percent),
 		Stable: newSide(r.Stable), Canary: newSide(r.Canary), Addresses: list(r.Addresses),
 		Tolerance: percent(r.Tolerance), Confidence: percent(r.Confidence), Rate: figure(r.Rate, millionth), Seed: r.Seed,
-		Troubles: each(r.Troubles, newTrouble), Notices: list(r.Notices), Paused: list(r.Paused),
+		Troubles: each(r.Troubles, newTrouble), KeptPod: optional(r.KeptPod), Notices: list(r.Notices), Paused: list(r.Paused),
 	}
 	if b := r.Rollback; b != nil {
 		d.Rollback = &rollbackDocument{Seconds: seconds(b.Took), Stable: b.Stable, Canary: b.Canary, Error: optional(b.Err)}

@@ -298,7 +298,7 @@ func hostile() *rollout.Record {
 	r.Stable.Images, r.Canary.Images = []string{evil}, []string{"`", "|", "", "\n"}
 	r.Addresses, r.Mode, r.Release, r.Removal = []string{evil, "203.0.113.7|"}, evil, "``|``", "\\|"
 	r.Troubles[0].Pod, r.Troubles[0].Message, r.Troubles[0].Side = evil, evil, "</td>"
-	r.Rollback.Err = evil
+	r.Rollback.Err, r.KeptPod = evil, evil
 	r.Notices = []string{evil, "", "* item\n* item"}
 	r.Stages = append(r.Stages, judged(passed(evil, 80, 1, 4, sampled(evil, 10, 30, 80)), "fail|\n", "FAIL`", evil))
 	r.Held = &rollout.HeldRecord{

@@ -39,6 +39,9 @@ func (p page) end() string {
 	case rollout.Interrupted:
 		return fmt.Sprintf("### ⏹️ Interrupted%s: %s is as the run left it", at, service)
 	case rollout.Stopped:
+		if !p.takenOver() {
+			return fmt.Sprintf("### ⏹️ Stopped%s: %s is as the run left it", at, service)
+		}
 		return fmt.Sprintf("### ⏹️ Stopped%s: %s is somebody else's now", at, service)
 	case rollout.NothingToDo:
 		return fmt.Sprintf("### ✅ Nothing to do: %s runs %s already", service, canary)
@@ -51,6 +54,9 @@ func (p page) end() string {
 	}
 	return fmt.Sprintf("### ⏳ Running%s: %s → %s", at, service, canary)
 }
+
+// takenOver reports whether somebody else goes on with the rollout.
+func (p page) takenOver() bool { return p.Reason == rollout.ReasonTakenOver }
 
 // image names a side in the headline: by its image if it has one, by its
 // Deployment otherwise. Long ones lose their registry and most of the digest,
@@ -92,6 +98,9 @@ func (p page) facts() string {
 	if p.allPassed() {
 		sentences = append(sentences, "Every stage showed the split its pods should give.")
 	}
+	if names := p.undecided(); names != "" {
+		sentences = append(sentences, "**Undecided: "+names+"**, after as many samples as were allowed; the run went on all the same (`on-inconclusive`).")
+	}
 	if flows > 0 {
 		sentences = append(sentences, fmt.Sprintf("**%s** new flows sampled, **%s** lost.", count(flows), count(lost)))
 	}
@@ -108,6 +117,18 @@ func (p page) facts() string {
 		sentences = append(sentences, fmt.Sprintf("Now %d stable + %d canary pods.", p.Stable.Replicas, p.Canary.Replicas))
 	}
 	return strings.Join(sentences, " ")
+}
+
+// undecided are the stages whose samples were too few, and from which the run went on.
+func (p page) undecided() string {
+	well := p.Outcome == rollout.Promoted || p.Outcome == rollout.Held
+	var names []string
+	for i, stage := range p.Stages {
+		if stage.Verdict == rollout.Inconclusive && (well || i < len(p.Stages)-1) {
+			names = append(names, stageName(stage))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // allPassed reports whether the split was expected and found at every stage of

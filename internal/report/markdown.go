@@ -41,6 +41,7 @@ func (p page) String() string {
 		p.facts(),
 		p.table(),
 		p.troubles(),
+		p.kept(),
 		p.chart(),
 		p.rescue(),
 		p.measurements(),

@@ -24,6 +24,7 @@ func (r *run) arrange(ctx context.Context, stage PlannedStage) error {
 	if err := r.move(ctx, counts{max(stage.Stable, warm), stage.Canary}); err != nil || warm == 0 {
 		return err
 	}
+	r.warmed = true
 	return r.park(ctx, probe.Stable, warm)
 }
 
@@ -71,6 +72,7 @@ func (r *run) resumeBake(ctx context.Context) error {
 		return err
 	}
 	r.now, r.parked = counts{state.Stable.Replicas, state.Canary.Replicas}, counts{stable: state.Stable.Replicas}
+	r.warmed = true
 	if err = r.findAddress(ctx); err != nil {
 		return err
 	}

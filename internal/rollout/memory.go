@@ -27,7 +27,7 @@ type Memory struct {
 	Objects    json.RawMessage `json:"objects"` // the cluster's own: what to bring back
 
 	Autoscaled bool `json:"autoscaled,omitempty"` // autoscalers are paused while it lasts
-	Undoing    bool `json:"undoing,omitempty"`    // it had ended, and a rollback has begun
+	Undoing    bool `json:"undoing,omitempty"`    // it is being rolled back, and no other way is left
 }
 
 // memoryVersion is the Memory that this program reads and writes.
@@ -37,7 +37,8 @@ const memoryVersion = 1
 type Phase string
 
 // The phases, in the order in which a rollout goes through them. Rolling back is
-// none: what there is to undo stays the same until it is done.
+// none: what there is to undo stays the same until it is done, so it is Undoing
+// beside the phase.
 const (
 	PhaseStages      Phase = "stages"
 	PhaseHeld        Phase = "held"
@@ -62,9 +63,9 @@ func ReadMemory(data []byte) (*Memory, error) {
 	return &m, nil
 }
 
-// Unfinished reports whether the rollout wants to be gone on with. One that was
-// rolled back leaves no memory.
-func (m *Memory) Unfinished() bool { return m != nil && m.Phase != PhasePromoted }
+// Unfinished reports whether the rollout wants to be gone on with, or undone to the
+// end. One that was rolled back leaves no memory.
+func (m *Memory) Unfinished() bool { return m != nil && (m.Phase != PhasePromoted || m.Undoing) }
 
 // adopted reports whether stable's Deployment has, or may have, the new template.
 func (m *Memory) adopted() bool {

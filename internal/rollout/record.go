@@ -111,6 +111,7 @@ type Record struct {
 	NotReached []Percent       // targets that were planned and never begun
 	Troubles   []Trouble       // what pods said of themselves when the run failed
 	Rollback   *RollbackRecord // nil if nothing was rolled back
+	KeptPod    string          // a failing pod that was set aside; empty if none was
 	Notices    []string        // what a reader should know, in the order it came up
 	Paused     []string        // HorizontalPodAutoscalers, as the record stands
 }

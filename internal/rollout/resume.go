@@ -87,23 +87,36 @@ func (r *Rollout) Restore(ctx context.Context) error {
 	run.touched, run.introduced, run.original = true, true, counts{stable: r.Plan.Replicas}
 	run.adopting = run.memory.adopted()
 	handing := run.memory.Phase == PhaseHandingOver
-	err := run.remember(ctx, run.memory.Phase)
+	err := run.keepCapacity(ctx)
 	if err == nil {
-		err = run.keepCapacity(ctx)
+		run.memory.Undoing = true
+		err = run.remember(ctx, run.memory.Phase)
 	}
 	if err == nil && handing {
 		err = r.Heir.Handover(ctx, r.Plan.Replicas)
 	}
 	if err != nil {
-		run.settle(RollbackFailed, ReasonUnreachable, err.Error())
-		return err
+		run.failRestore(ctx, err)
+		return fault(ctx, err)
 	}
-	outcome := run.rollback(ctx, true)
-	run.settle(outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))
+	outcome := run.rollback(ctx, true, nil)
+	run.settleRetreat(ctx, outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))
 	if outcome == RollbackFailed {
 		run.settle(outcome, ReasonDeadline, r.Record.Rollback.Err)
 	}
 	return nil
+}
+
+// failRestore ends a rollback that could not even begin.
+func (r *run) failRestore(ctx context.Context, err error) {
+	switch {
+	case lost(ctx):
+		r.stopped(ctx)
+	case cancelled(ctx):
+		r.settleRetreat(ctx, Interrupted, "", "")
+	default:
+		r.settle(RollbackFailed, ReasonUnreachable, err.Error())
+	}
 }
 
 // unadopt is for a rollback when stable's Deployment has the new template: the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/org/l4-canary/internal/probe"
@@ -24,7 +25,7 @@ func (r *run) conclude(ctx context.Context, failure error) {
 		r.stopped(ctx)
 		return
 	case cancelled(ctx):
-		r.settle(Interrupted, ReasonCancelled, "the run was cancelled; the pods stay as they are, which is safe for traffic")
+		r.interrupt(ctx)
 		return
 	case !r.touched && refusals[setback.Reason]:
 		r.settle(Refused, setback.Reason, setback.Message)
@@ -34,11 +35,20 @@ func (r *run) conclude(ctx context.Context, failure error) {
 	r.Journal.Troubled(ctx, setback.Troubles)
 	outcome := Aborted
 	if r.introduced {
-		outcome = r.rollback(ctx, !harmful[setback.Reason])
+		outcome = r.retreat(ctx, setback)
 	} else if err := r.thaw(ctx); err != nil {
 		r.note("could not end the pause of the autoscalers: " + err.Error())
 	}
-	r.settle(outcome, setback.Reason, setback.Message)
+	r.settleRetreat(ctx, outcome, setback.Reason, setback.Message)
+}
+
+// retreat is what follows from a failure: the way back, or no way at all.
+func (r *run) retreat(ctx context.Context, setback *Setback) Outcome {
+	if r.Hold {
+		r.stay(ctx, setback)
+		return Stopped
+	}
+	return r.rollback(ctx, !harmful[setback.Reason], setback)
 }
 
 // refusals are the reasons for which a run that wrote nothing did not begin;
@@ -61,7 +71,8 @@ func fault(ctx context.Context, failure error) error {
 	return failure
 }
 
-func cancelled(ctx context.Context) bool { return ctx.Err() != nil }
+// cancelled reports whether a person, or the CI system, wants the run to end.
+func cancelled(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 // succeed closes a run whose stages all passed.
 func (r *run) succeed() {
@@ -69,11 +80,26 @@ func (r *run) succeed() {
 		r.settle(Promoted, ReasonPass, "the first version serves")
 		return
 	}
+	passed, undecided := "every stage", r.undecided()
+	if undecided != "" {
+		passed, undecided = "every other stage", "; undecided, and gone on from all the same (on-inconclusive): "+undecided
+	}
 	if r.memory.Passed < 100 {
-		r.settle(Held, ReasonPass, fmt.Sprintf("every stage up to %s passed, where this run ends", r.memory.Passed))
+		r.settle(Held, ReasonPass, fmt.Sprintf("%s up to %s passed, where this run ends%s", passed, r.memory.Passed, undecided))
 		return
 	}
-	r.settle(Promoted, ReasonPass, "every stage showed the split its pods should give")
+	r.settle(Promoted, ReasonPass, passed+" showed the split its pods should give"+undecided)
+}
+
+// undecided names the stages that had too few samples.
+func (r *run) undecided() string {
+	var names []string
+	for _, stage := range r.Record.Stages {
+		if stage.Verdict == Inconclusive {
+			names = append(names, stage.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // settle closes the record.
@@ -85,37 +111,54 @@ func (r *run) settle(outcome Outcome, reason Reason, message string) {
 }
 
 // rollback brings the original counts back and records how. Gently means that
-// canaries leave as pods do in any move; else they are deleted.
-func (r *run) rollback(parent context.Context, gently bool) Outcome {
+// canaries leave as pods do in any move; else they are deleted. setback is what
+// began it, nil if that was asked for.
+//
+// The run's own time may be up, so a rollback has a time of its own. A signal ends
+// it as it ends everything else: each of its instants is safe, and what is left to
+// do is remembered.
+func (r *run) rollback(parent context.Context, gently bool, setback *Setback) Outcome {
 	r.Journal.Stage("rollback")
-	// The run's own time may be up, and a cancelled context could not restore
-	// anything: a rollback has a time of its own.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), rollbackTimeout)
+	ctx, cancel := context.WithTimeout(parent, rollbackTimeout)
 	defer cancel()
-	defer context.AfterFunc(parent, func() {
-		if lost(parent) {
-			cancel()
-		}
-	})()
 	began := time.Now()
-	err := r.restore(ctx, gently)
-	if lost(parent) {
+	err := r.undo(ctx, gently, setback)
+	if err != nil && parent.Err() != nil {
 		err = context.Cause(parent)
 	}
 	rec := &RollbackRecord{Took: time.Since(began), Stable: r.now.stable, Canary: r.now.canary}
 	r.Record.Rollback = rec
-	if err != nil {
-		rec.Err = err.Error()
-		r.Log.ErrorContext(ctx, "rollback failed", "error", err)
-		return RollbackFailed
+	if err == nil {
+		return RolledBack
 	}
-	return RolledBack
+	rec.Err = err.Error()
+	switch {
+	case lost(parent):
+		return Stopped
+	case cancelled(parent):
+		rec.Err = "it was cancelled"
+		return Interrupted
+	}
+	r.Log.ErrorContext(ctx, "rollback failed", "error", err)
+	return RollbackFailed
+}
+
+// undo writes down that there is no way but back, and goes it.
+func (r *run) undo(ctx context.Context, gently bool, setback *Setback) error {
+	if !r.memory.Undoing {
+		r.memory.Undoing = true
+		if err := r.remember(ctx, r.memory.Phase); err != nil {
+			// What is remembered brings back the same state, so the pods come first.
+			r.Log.WarnContext(ctx, "that the rollout is being rolled back could not be written down", "error", err)
+		}
+	}
+	return r.restore(ctx, gently, setback)
 }
 
 // restore takes the pods back to the original counts: parked pods of stable come
 // back first, canaries that do not serve leave at once, then stable grows before
 // the other canaries leave.
-func (r *run) restore(ctx context.Context, gently bool) error {
+func (r *run) restore(ctx context.Context, gently bool, setback *Setback) error {
 	if !r.frozen { // the end of the pause may be what failed
 		if err := r.freeze(ctx); err != nil {
 			return err
@@ -136,6 +179,7 @@ func (r *run) restore(ctx context.Context, gently bool) error {
 			return err
 		}
 	}
+	r.keep(ctx, setback)
 	if r.adopting {
 		if err = r.unadopt(ctx); err != nil {
 			return err
@@ -166,8 +210,7 @@ func (r *run) restore(ctx context.Context, gently bool) error {
 // restoreStep is one round of restore.
 func (r *run) restoreStep(ctx context.Context, state State, gently bool) (State, error) {
 	canary := state.Canary
-	// Unready pods are the first that a scale-down removes.
-	if alive := min(canary.Serving+canary.Parked, canary.Available); alive < r.now.canary {
+	if alive := canary.alive(); alive < r.now.canary {
 		if err := r.write(ctx, counts{r.now.stable, alive}); err != nil {
 			return state, err
 		}

@@ -40,6 +40,10 @@ type Options struct {
 	Mode     Mode
 	Removals Removals // how pods leave
 	Finish   Finish
+
+	Hold       bool // after a failure: the pods stay as they are
+	KeepFailed bool // a failing pod of the new version is set aside before it would be removed
+	GoOn       bool // from a stage whose samples were too few to decide
 }
 
 // Mode is how stable and canary come about.
@@ -95,6 +99,7 @@ type Rollout struct {
 	Parking Parking   // used by Removals other than Terminate
 	Heir    Successor // used by Handover
 
+	Keeper      Keeper      // used by KeepFailed
 	Autoscalers Autoscalers // nil: nothing else changes the counts
 	Prober      Prober
 	Journal     Journal
@@ -124,6 +129,8 @@ type run struct {
 	adopting   bool          // stable has the new template
 	frozen     bool          // autoscalers are paused
 	hasty      bool          // canaries broke while they left, and leave at once now
+	broken     bool          // most flows of the canary fail
+	warmed     bool          // the parked pods of stable are kept warm
 	weight     Percent       // expected at the stage before
 	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline

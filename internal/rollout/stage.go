@@ -60,7 +60,7 @@ func (r *run) open(name string, planned PlannedStage) *StageRecord {
 
 // fail marks the stage as the one that failed, unless the run was only stopped.
 func (r *run) fail(rec *StageRecord, err error) error {
-	if setback, ok := errors.AsType[*Setback](err); ok && (rec.Verdict == "" || rec.Verdict == Pass) {
+	if setback, ok := errors.AsType[*Setback](err); ok && (rec.Verdict == "" || rec.Verdict == Pass || rec.Reason != setback.Reason) {
 		rec.Verdict, rec.Reason, rec.Detail = Fail, setback.Reason, setback.Message
 	}
 	return err
@@ -110,7 +110,12 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error {
 	r.Journal.Save(r.Record)
 	r.Log.InfoContext(ctx, "stage judged", "verdict", rec.Verdict, "reason", rec.Reason, "detail", rec.Detail)
-	if rec.Verdict != Pass {
+	switch {
+	case rec.Verdict == Pass:
+	case r.GoOn && rec.Verdict == Inconclusive:
+		r.Log.WarnContext(ctx, "the stage is undecided, and the run goes on (on-inconclusive)", "stage", rec.Name)
+		r.note("went on from stage " + rec.Name + ", which is undecided (on-inconclusive): " + rec.Detail)
+	default:
 		return &Setback{Reason: rec.Reason, Message: rec.Detail}
 	}
 	r.weight = *judge.options.Expected

@@ -34,6 +34,7 @@ func (r *run) window(ctx context.Context, rec *StageRecord, judge *Judge, state 
 	}()
 	began := time.Now()
 	r.count(watched, rec, judge, flows)
+	r.broken = judge.Broken()
 	disturbed := watched.Err() != nil
 	cancel(nil)
 	err = <-guarded

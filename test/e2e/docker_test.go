@@ -137,7 +137,7 @@ func buildContext(t *testing.T, docker func(*testing.T, ...string) string) strin
 	busybox, err := exec.LookPath("busybox")
 	require.NoError(t, err, "the bases are made from a static busybox: apt-get install busybox-static")
 	base := t.TempDir()
-	shell(t, base, `mkdir -p bin tmp etc && cp "$1" bin/busybox && for tool in sh env tail mv rm tar cat ls; do ln bin/busybox bin/$tool; done`, busybox)
+	shell(t, base, `mkdir -p bin tmp etc && cp "$1" bin/busybox && for tool in sh env tail mv rm tar cat ls ln; do ln bin/busybox bin/$tool; done`, busybox)
 	importImage(t, docker, base, "local/busybox")
 	context := t.TempDir()
 	for _, name := range []string{"go.mod", "go.sum", "Dockerfile", ".dockerignore"} {
