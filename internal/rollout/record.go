@@ -113,6 +113,10 @@ type Record struct {
 	Notices    []string        // what a reader should know, in the order it came up
 }
 
+// ReachesStable is what a notice says of a change that takes effect on the stable pods
+// as soon as it is applied.
+const ReachesStable = "reaches stable now; rollback does not undo it"
+
 // Side is one of the two Deployments.
 type Side struct {
 	Deployment string
