@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
 
 	"github.com/org/l4-canary/internal/kube"
+	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/preflight"
 	"github.com/org/l4-canary/internal/rollout"
 )
@@ -40,6 +42,15 @@ func TestExplainLoopback(t *testing.T) {
 			require.Equal(t, refused, err)
 		})
 	}
+}
+
+// TestReachesStable: the report finds what the preflight says by these words.
+func TestReachesStable(t *testing.T) {
+	t.Parallel()
+	set, _, err := manifest.Read([]string{"-"}, nil, strings.NewReader("{apiVersion: v1, kind: Service, metadata: {name: lobby}, spec: {}}"))
+	require.NoError(t, err)
+	facts := preflight.Facts{Service: set.Objects[0], Changes: []preflight.Change{{Kind: "Service", Name: "lobby", Fields: []string{"spec.type"}}}}
+	require.Contains(t, facts.Reach().Error(), rollout.ReachesStable)
 }
 
 // TestFirst: what cannot be undone comes before all other notices, and once.

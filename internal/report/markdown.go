@@ -38,6 +38,7 @@ func (p page) String() string {
 	for _, section := range []string{
 		p.headline(),
 		p.alert(),
+		p.reaches(),
 		p.facts(),
 		p.table(),
 		p.troubles(),

@@ -116,6 +116,10 @@ type Record struct {
 	Paused     []string        // HorizontalPodAutoscalers, as the record stands
 }
 
+// ReachesStable is what a notice says of a change that takes effect on the stable pods
+// as soon as it is applied.
+const ReachesStable = "reaches stable now; rollback does not undo it"
+
 // Side is one of the two Deployments.
 type Side struct {
 	Deployment string

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -37,8 +39,9 @@ func wrongLive(t *testing.T, l *lab, sound string) {
 	t.Helper()
 	const blue = "deployment/lobby-blue"
 	for name, row := range map[string]obstacle{
-		"paused":          {exit: refusedExit, says: `is paused`, do: "rollout pause " + blue, undo: "rollout resume " + blue},
-		"flux, kustomize": {exit: warnedExit, says: "kubectl -n preflight annotate deployment/lobby-blue kustomize.toolkit.fluxcd.io/reconcile=disabled", do: "label " + blue + " kustomize.toolkit.fluxcd.io/name=apps", undo: "label " + blue + " kustomize.toolkit.fluxcd.io/name-"},
+		"paused": {exit: refusedExit, says: `is paused`, do: "rollout pause " + blue, undo: "rollout resume " + blue},
+		"flux, kustomize": {exit: warnedExit, says: "kubectl -n preflight annotate deployment/lobby-blue kustomize.toolkit.fluxcd.io/reconcile=disabled",
+			do: "label " + blue + " kustomize.toolkit.fluxcd.io/name=apps", undo: "label " + blue + " kustomize.toolkit.fluxcd.io/name-"},
 		"flux, helm": {exit: warnedExit, says: "in the HelmRelease: spec.driftDetection.ignore: [{paths: [/spec/replicas], target: {kind: Deployment, name: lobby-blue}}]",
 			do: "label " + blue + " helm.toolkit.fluxcd.io/name=apps", undo: "label " + blue + " helm.toolkit.fluxcd.io/name-"},
 		"argo cd": {exit: warnedExit, says: "spec.ignoreDifferences: [{group: apps, kind: Deployment, name: lobby-blue, jsonPointers: [/spec/replicas]}] and spec.syncPolicy.syncOptions: [RespectIgnoreDifferences=true]",
@@ -78,7 +81,7 @@ func wrongLive(t *testing.T, l *lab, sound string) {
 			}
 			defer func() {
 				kubectl(row.undo)
-				l.wait(t, "preflight", "lobby-blue")
+				l.requireRest(t)
 			}()
 			kubectl(row.do)
 			manifests := sound
@@ -88,6 +91,16 @@ func wrongLive(t *testing.T, l *lab, sound string) {
 			require.Contains(t, l.preflighted(t, row.exit, "--manifests", manifests), row.says)
 		})
 	}
+}
+
+// requireRest: lobby-blue is again as it was.
+func (l *lab) requireRest(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		d, err := l.AppsV1().Deployments("preflight").Get(t.Context(), "lobby-blue", metav1.GetOptions{})
+		s := d.Status
+		return err == nil && s.ObservedGeneration == d.Generation && s.Replicas == 3 && s.UpdatedReplicas == 3 && s.ReadyReplicas == 3
+	}, time.Minute, 50*time.Millisecond)
 }
 
 // wrongCredentials may not, not for long enough, or not from here.
