@@ -90,6 +90,10 @@ func (r *Rollout) Restore(ctx context.Context) error {
 		return err
 	}
 	outcome := run.rollback(ctx, true)
+	if lost(ctx) {
+		run.stopped(ctx)
+		return nil
+	}
 	run.settle(outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))
 	if outcome == RollbackFailed {
 		run.settle(outcome, ReasonDeadline, r.Record.Rollback.Err)

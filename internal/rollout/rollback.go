@@ -36,6 +36,10 @@ func (r *run) conclude(ctx context.Context, failure error) {
 	if r.introduced {
 		outcome = r.rollback(ctx, !harmful[setback.Reason])
 	}
+	if lost(ctx) {
+		r.stopped(ctx)
+		return
+	}
 	r.settle(outcome, setback.Reason, setback.Message)
 }
 
