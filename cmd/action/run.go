@@ -48,6 +48,11 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 			return j.refused(p.record, err)
 		}
 		p.note("an unfinished rollout of another release was rolled back first")
+		// What was looked at before was the other rollout's.
+		if done, code, err = c.early(ctx, p, options, j); done {
+			j.release(ctx, lease, false)
+			return code, err
+		}
 	}
 	return c.rollOut(held, p, lease, j)
 }
