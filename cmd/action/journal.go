@@ -34,6 +34,7 @@ type journal struct {
 
 	grouped bool
 	saved   time.Time
+	decided int // stages, when it was
 }
 
 // Stage implements rollout.Journal.
@@ -60,12 +61,19 @@ func (j *journal) Progress(line string) { j.log.Info("sampling", "so_far", line)
 // saves several times a second.
 const saveEvery = time.Second
 
-// Save implements rollout.Journal.
+// Save implements rollout.Journal. A verdict is written at once: after it nothing
+// may happen for as long as the stage pauses.
 func (j *journal) Save(record *rollout.Record) {
-	if time.Since(j.saved) < saveEvery && record.Outcome == "" {
+	decided := 0
+	for _, stage := range record.Stages {
+		if stage.Verdict != "" {
+			decided++
+		}
+	}
+	if time.Since(j.saved) < saveEvery && record.Outcome == "" && decided == j.decided {
 		return
 	}
-	j.saved = time.Now()
+	j.saved, j.decided = time.Now(), decided
 	j.write(record)
 }
 

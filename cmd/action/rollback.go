@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -26,11 +25,7 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 		return j.refused(record, err)
 	}
 	if memory == nil {
-		record.Outcome, record.Reason = rollout.NothingToDo, rollout.ReasonPass
-		record.Message = fmt.Sprintf("no rollout%s is on record in namespace %q: there is nothing to roll back", of(record.Service), record.Namespace)
-		record.StartedAt, record.FinishedAt = time.Now(), time.Now()
-		j.finish(ctx, record, ExitOK)
-		return ExitOK, nil
+		return j.nothingToUndo(ctx, record), nil
 	}
 	lease, held, err := client.Acquire(ctx, record.Namespace, record.Service, c.holder(), kube.Acquisition{Seize: true, Alive: alive})
 	if err != nil {
@@ -38,12 +33,13 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 	}
 	// Whoever held it until now may have come further.
 	memory, err = rollout.ReadMemory(lease.State())
-	if err == nil && memory == nil {
-		err = errors.New("the rollout ended while this rollback waited for it")
-	}
 	if err != nil {
 		j.release(ctx, lease, true)
 		return j.refused(record, err)
+	}
+	if memory == nil { // another rollback has just done it
+		j.release(ctx, lease, false)
+		return j.nothingToUndo(ctx, record), nil
 	}
 	moves := rollout.Options{Drain: drain(options.Drain, memory.PodTargets), MoveTimeout: options.MoveTimeout, KeepFailed: options.KeepFailedPod}
 	err = c.undo(held, client, lease, record, memory, moves, j)
@@ -59,6 +55,15 @@ func (j *journal) undone(ctx context.Context, lease *kube.Lease, record *rollout
 	j.leave(ctx, lease, record, code != ExitOK)
 	j.finish(ctx, record, code)
 	return code, err
+}
+
+// nothingToUndo ends a rollback where no rollout is on record.
+func (j *journal) nothingToUndo(ctx context.Context, record *rollout.Record) ExitCode {
+	record.Outcome, record.Reason = rollout.NothingToDo, rollout.ReasonPass
+	record.Message = fmt.Sprintf("no rollout%s is on record in namespace %q: there is nothing to roll back", of(record.Service), record.Namespace)
+	record.StartedAt, record.FinishedAt = time.Now(), time.Now()
+	j.finish(ctx, record, ExitOK)
+	return ExitOK
 }
 
 // undo rolls back what the memory tells of.

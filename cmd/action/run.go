@@ -47,9 +47,14 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 			j.finish(ctx, p.record, exitOfOutcome(p.record))
 			return exitOfOutcome(p.record), err
 		}
-		if p, err = c.prepareAnew(held, lease, options, j); err != nil {
+		if p, err = c.prepareAnew(held, lease, options); err != nil {
 			j.release(ctx, lease, false)
 			return j.refused(p.record, err)
+		}
+		// Only now can be seen what stands against this one.
+		if done, code, err = c.early(ctx, p, options, j); done {
+			j.release(ctx, lease, false)
+			return code, err
 		}
 	}
 	return c.rollOut(held, p, lease, j)
@@ -94,17 +99,13 @@ func (j *journal) preflight(ctx context.Context, p *prepared, o config.Rollout) 
 }
 
 // prepareAnew looks again after the rollout of another release was rolled back.
-// Only now can be seen what stands against the new one.
-func (c *Command) prepareAnew(ctx context.Context, lease *kube.Lease, options config.Run, j *journal) (*prepared, error) {
+func (c *Command) prepareAnew(ctx context.Context, lease *kube.Lease, options config.Run) (*prepared, error) {
 	if err := lease.Forget(ctx); err != nil {
 		return &prepared{record: &rollout.Record{}}, err
 	}
 	p, err := c.prepare(ctx, options.Rollout, func(string, ...any) {})
-	p.note("an unfinished rollout of another release was rolled back first")
-	if err != nil {
-		return p, err
-	}
-	return p, c.explain(ctx, p, j.preflight(ctx, p, options.Rollout))
+	p.note("an unfinished rollout of another release, or one that was being rolled back, was rolled back first")
+	return p, err
 }
 
 // rollOut runs the engine and reports how it ended.

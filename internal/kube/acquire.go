@@ -12,7 +12,7 @@ import (
 
 // Acquisition is how a Lease is acquired.
 type Acquisition struct {
-	Seize bool                  // take it from whoever holds it: a rollback always wins
+	Seize bool                  // take it from whoever holds it: a rollback always wins, except over another one
 	Alive func(pid Holder) bool // whether that process of this host still runs
 }
 
@@ -23,6 +23,7 @@ type Acquisition struct {
 // The clocks of other machines are never trusted: a Lease has expired when it did
 // not change for a minute while we looked.
 func (c *Client) Acquire(ctx context.Context, namespace, service string, me Holder, how Acquisition) (*Lease, context.Context, error) {
+	me.Undoes = how.Seize
 	for {
 		record, err := c.ReadLease(ctx, namespace, service)
 		if err != nil {
@@ -57,7 +58,9 @@ func (a Acquisition) dead(me, other Holder) bool {
 // was renewed and may not be seized.
 func (c *Client) expire(ctx context.Context, namespace string, record *LeaseRecord, me Holder, how Acquisition) (*LeaseRecord, error) {
 	api := c.Typed.CoordinationV1().Leases(namespace)
-	if how.Seize && record.Seized != me.String() {
+	// Rollbacks want the same: two that take the Lease from each other would only
+	// stop each other half-way.
+	if how.Seize && record.Seized == "" && !record.Holder.Undoes {
 		marked := record.object.DeepCopy()
 		metav1.SetMetaDataAnnotation(&marked.ObjectMeta, seizedAnnotation, me.String())
 		object, err := api.Update(ctx, marked, metav1.UpdateOptions{FieldManager: FieldManager})

@@ -165,7 +165,7 @@ func (c *Cluster) Next(ctx context.Context, after uint64) (rollout.State, error)
 // view computes the state from the caches; it is not fresh while a cache has not
 // seen our own last write.
 func (c *Cluster) view() (state rollout.State, fresh bool, err error) {
-	var s snapshot
+	s := snapshot{stableParkLabel: c.StableParkLabel, canaryParkLabel: c.CanaryParkLabel}
 	if s.service, err = c.services.Get(c.Service); err != nil && !apierrors.IsNotFound(err) {
 		return state, false, err
 	}

@@ -16,6 +16,7 @@ type Holder struct {
 	URL      string `json:"url,omitempty"` // of the run, for people
 	Workflow string `json:"workflow,omitempty"`
 	Number   int    `json:"number,omitempty"` // of the run within its workflow, rising
+	Undoes   bool   `json:"undoes,omitempty"` // it is a rollback
 
 	Host    string `json:"host,omitempty"`
 	Boot    string `json:"boot,omitempty"` // changes when the host restarts

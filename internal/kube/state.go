@@ -23,6 +23,8 @@ type snapshot struct {
 	sets    []*appsv1.ReplicaSet
 	pods    []*corev1.Pod
 	slices  []*discoveryv1.EndpointSlice
+
+	stableParkLabel, canaryParkLabel string
 }
 
 // compute makes the engine's view of a snapshot: a pure function.
@@ -46,6 +48,8 @@ func compute(s snapshot) rollout.State {
 			state.Members = append(state.Members, member(pod, probe.Canary))
 		}
 	}
+	state.Stable.Keeps = s.keeps(s.stable, s.stableParkLabel)
+	state.Canary.Keeps = s.keeps(s.canary, s.canaryParkLabel)
 	for side, d := range map[probe.Version]*appsv1.Deployment{probe.Stable: s.stable, probe.Canary: s.canary} {
 		if t, short := shortage(d, side); short {
 			state.Troubles = append(state.Troubles, t)
@@ -94,9 +98,29 @@ func (s snapshot) owners() map[types.UID]types.UID {
 	return owners
 }
 
-// controller is the UID of what controls a pod, empty if nothing does.
-func controller(pod *corev1.Pod) types.UID {
-	if ref := metav1.GetControllerOf(pod); ref != nil {
+// keeps reports whether the pods of a Deployment stay with their ReplicaSets when
+// they lose a label.
+func (s snapshot) keeps(d *appsv1.Deployment, label string) bool {
+	if d == nil || label == "" {
+		return false
+	}
+	keeps := false
+	for _, set := range s.sets {
+		if controller(set) != d.UID || deref(set.Spec.Replicas) == 0 || set.Spec.Selector == nil {
+			continue
+		}
+		if _, needs := set.Spec.Selector.MatchLabels[label]; needs || slices.ContainsFunc(set.Spec.Selector.MatchExpressions,
+			func(e metav1.LabelSelectorRequirement) bool { return e.Key == label }) {
+			return false
+		}
+		keeps = true
+	}
+	return keeps
+}
+
+// controller is the UID of what controls an object, empty if nothing does.
+func controller(object metav1.Object) types.UID {
+	if ref := metav1.GetControllerOf(object); ref != nil {
 		return ref.UID
 	}
 	return ""
@@ -233,9 +257,10 @@ func worstFirst(a, b rollout.Trouble) int {
 	return 1
 }
 
-func deref(s *string) string {
-	if s == nil {
-		return ""
+// deref is what a pointer points to, the zero value if to nothing.
+func deref[T any](p *T) (value T) {
+	if p != nil {
+		value = *p
 	}
-	return *s
+	return value
 }

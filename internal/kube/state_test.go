@@ -204,3 +204,36 @@ func TestAuthor(t *testing.T) {
 		})
 	}
 }
+
+// TestComputeKeeps: whether a parked pod stays is up to the ReplicaSets that have
+// pods. After a handover theirs is not the selector of the Deployment.
+func TestComputeKeeps(t *testing.T) {
+	t.Parallel()
+	selecting := func(count int32, keys ...string) *appsv1.ReplicaSet {
+		set := replicaSet("old")
+		set.Spec.Replicas, set.Spec.Selector = new(count), &metav1.LabelSelector{MatchLabels: map[string]string{}}
+		for _, key := range keys {
+			set.Spec.Selector.MatchLabels[key] = "x"
+		}
+		return set
+	}
+	expression := selecting(2)
+	expression.Spec.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "app", Operator: metav1.LabelSelectorOpExists}}
+	for name, row := range map[string]struct {
+		sets []*appsv1.ReplicaSet
+		want bool
+	}{
+		"one that needs the label lets go":       {[]*appsv1.ReplicaSet{selecting(2, "app", "pod-template-hash")}, false},
+		"so does one that asks by an expression": {[]*appsv1.ReplicaSet{expression}, false},
+		"one of a copy keeps":                    {[]*appsv1.ReplicaSet{selecting(2, "l4-canary.io/release", "pod-template-hash")}, true},
+		"one without pods does not matter":       {[]*appsv1.ReplicaSet{selecting(0, "app"), selecting(2, "l4-canary.io/release")}, true},
+		"without any nothing is known":           {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			state := compute(snapshot{stable: deployment("old", 2), sets: row.sets, stableParkLabel: "app", canaryParkLabel: "app"})
+			require.Equal(t, row.want, state.Stable.Keeps)
+			require.False(t, state.Canary.Keeps)
+		})
+	}
+}

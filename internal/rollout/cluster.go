@@ -87,6 +87,7 @@ type Pods struct {
 	Pods        int    // non-terminating, parked ones included
 	Parked      int    // of them, those that were taken out of the Service
 	Released    int    // taken out and let go by their ReplicaSet: not among Pods
+	Keeps       bool   // their ReplicaSet keeps those that are parked, whatever the Deployment selects
 	Terminating int
 	Available   int // ready, including readiness gates, for minReadySeconds
 	Serving     int // ready in every EndpointSlice family of the Service

@@ -83,21 +83,46 @@ func (f RemovalFacts) Force(park bool) Removal {
 	return Terminate
 }
 
+// way is how the pods of one side leave now. After a handover the ReplicaSet of a
+// Deployment is that of the copy, which keeps what the Deployment's own would let go.
+func (r *run) way(ctx context.Context, side probe.Version) (Removal, error) {
+	how := r.Removals.Of(side)
+	if how != ParkByRelease {
+		return how, nil
+	}
+	state, err := r.Cluster.Next(ctx, 0)
+	if err == nil && state.side(side).Keeps {
+		how = Park
+		now := r.Removals
+		if side == probe.Stable {
+			now.Stable = how
+		} else {
+			now.Canary = how
+		}
+		r.Record.Removal = now.String()
+	}
+	return how, err
+}
+
 // remove takes pods of one side out of the Service, gives their flows time to
 // end, and scales the side down.
 func (r *run) remove(ctx context.Context, side probe.Version, to counts) error {
 	leaving := r.now.of(side) - to.of(side)
-	switch r.Removals.Of(side) {
+	how, err := r.way(ctx, side)
+	if err != nil {
+		return err
+	}
+	switch how {
 	case Park:
 		return r.removeParked(ctx, side, leaving, to)
 	case ParkByRelease:
 		return r.removeReleased(ctx, side, leaving, to)
 	case Terminate:
 	}
-	if err := r.write(ctx, to); err != nil {
+	if err = r.write(ctx, to); err != nil {
 		return err
 	}
-	if _, err := r.await(ctx, r.matches); err != nil {
+	if _, err = r.await(ctx, r.matches); err != nil {
 		return err
 	}
 	return r.drainTerminating(ctx)

@@ -98,6 +98,25 @@ func TestRolloutParksByRelease(t *testing.T) {
 	})
 }
 
+// TestRolloutParksWhatIsKept: the Deployment's selector needs the label, but its
+// ReplicaSet, which a handover gave it, does not.
+func TestRolloutParksWhatIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.ParkByRelease)
+		c.releases, c.state.Stable.Keeps = false, true
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+		require.Equal(t, "park (stable), park by release (canary)", r.Record.Removal)
+		require.Equal(t, []string{
+			"apply surroundings", "apply canary",
+			"scale canary 2", "park stable 2", "scale stable 2",
+			"scale canary 4", "park stable 2", "scale stable 0",
+		}, c.calls)
+		requireInvariants(t, c, 4, 2)
+	})
+}
+
 // TestParkedPodDeleted: what comes in its place is parked too, and not before it
 // serves.
 func TestParkedPodDeleted(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,6 +237,41 @@ func TestLost(t *testing.T) {
 		require.Contains(t, r.Record.Message, "process 7 on b")
 		require.Equal(t, "scale canary 2", c.calls[len(c.calls)-1], "nothing was written after that")
 	})
+}
+
+// TestRollbackIsLost: it was taken over too. What is to be done is somebody else's
+// affair, and nothing has failed.
+func TestRollbackIsLost(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*rollout.Rollout, context.Context) error{
+		"of a run that turned its canary down": func(r *rollout.Rollout, ctx context.Context) error { return r.Run(ctx) },
+		"of another process": func(r *rollout.Rollout, ctx context.Context) error {
+			r.Memory = &rollout.Memory{SchemaVersion: 1, Mode: rollout.Pair, Phase: rollout.PhaseStages, Replicas: 4, MaxSurge: 2}
+			return r.Restore(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, r, b := parking(t, rollout.Park)
+				b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(share/5, random) }
+				held, lose := context.WithCancelCause(t.Context())
+				c.onScale = func(c *cluster, side probe.Version, to int) error {
+					if side == probe.Stable && to == 4 {
+						lose(fmt.Errorf("%w: taken over by process 7 on b", rollout.ErrLost))
+					}
+					return nil
+				}
+				if name == "of another process" {
+					c.change(func(s *rollout.State) { s.Stable, s.Canary = pods(2), pods(2) })
+				}
+				require.NoError(t, begin(r, held))
+				require.Equal(t, rollout.Stopped, r.Record.Outcome, r.Record.Message)
+				require.Equal(t, rollout.ReasonTakenOver, r.Record.Reason)
+				require.Equal(t, "scale stable 4", c.calls[len(c.calls)-1], "nothing was written after that")
+			})
+		})
+	}
 }
 
 // TestUntil stops at a weight, as a run that is gone on with another day.
