@@ -31,6 +31,7 @@ type journal struct {
 
 	grouped bool
 	saved   time.Time
+	judged  int // stages with a verdict, when it was saved
 }
 
 // Stage implements rollout.Journal.
@@ -57,12 +58,18 @@ func (j *journal) Progress(line string) { j.log.Info("sampling", "so_far", line)
 // saves several times a second.
 const saveEvery = time.Second
 
-// Save implements rollout.Journal.
+// Save implements rollout.Journal. A verdict is written at once: a pause may follow.
 func (j *journal) Save(record *rollout.Record) {
-	if time.Since(j.saved) < saveEvery && record.Outcome == "" {
+	judged := 0
+	for _, stage := range record.Stages {
+		if stage.Verdict != "" {
+			judged++
+		}
+	}
+	if time.Since(j.saved) < saveEvery && record.Outcome == "" && judged == j.judged {
 		return
 	}
-	j.saved = time.Now()
+	j.saved, j.judged = time.Now(), judged
 	j.write(record)
 }
 
