@@ -291,7 +291,6 @@ func TestHeldUDPRefused(t *testing.T) {
 	at := time.Now()
 	require.NoError(t, server.Close())
 	requireEnd(t, h, EndTimeout, at)
-	require.GreaterOrEqual(t, time.Since(at), 2*seldom)
 }
 
 // TestHeldSpread: evenly over ports and addresses, each from a source port of its own
