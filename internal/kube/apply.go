@@ -25,7 +25,7 @@ func (c *Cluster) Apply(ctx context.Context, part rollout.Part) error {
 	case rollout.Surroundings:
 		return c.applyAll(ctx, c.Surroundings)
 	case rollout.AutoscalerManifests:
-		return c.applyAll(ctx, c.Target.Autoscalers)
+		return c.applyAll(ctx, c.Autoscalers)
 	case rollout.StableDeployment:
 		return c.applyDeployment(ctx, c.StableManifest)
 	case rollout.CanaryDeployment:

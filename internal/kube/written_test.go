@@ -12,9 +12,9 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// generation is a Deployment as a watch would bring it.
-func generation(name string, count int32, generation int64) *appsv1.Deployment {
-	d := deployment(name, count)
+// generation is stable's Deployment as a watch would bring it.
+func generation(count int32, generation int64) *appsv1.Deployment {
+	d := deployment("old", count)
 	d.Generation = generation
 	return d
 }
@@ -29,20 +29,20 @@ func setBy(manager, fields string) metav1.ManagedFieldsEntry {
 func TestForeignChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := begin(t, generation("old", 2, 7), deployment("new", 0))
+		w := begin(t, generation(2, 7), deployment("new", 0))
 		w.scaling(t)
 		stable := func() rollout.Pods { synctest.Wait(); return w.now(t).Stable }
 		require.Zero(t, stable().Foreign, "what was there before is where counting begins")
 
 		require.NoError(t, w.cluster.Scale(t.Context(), probe.Stable, 2, 1))
-		w.update(t, generation("old", 1, 8))
+		w.update(t, generation(1, 8))
 		require.Zero(t, stable().Foreign)
 
-		w.update(t, generation("old", 1, 9))
+		w.update(t, generation(1, 9))
 		require.Equal(t, 1, stable().Foreign)
 
 		require.NoError(t, w.cluster.Scale(t.Context(), probe.Stable, 1, 0))
-		w.update(t, generation("old", 0, 10))
+		w.update(t, generation(0, 10))
 		require.Equal(t, 1, stable().Foreign, "it was changed all the same")
 		require.NotEmpty(t, stable().Change)
 		require.Zero(t, w.now(t).Canary.Foreign)

@@ -50,48 +50,48 @@ func TestAutoscalers(t *testing.T) {
 	for name, row := range map[string]struct {
 		level preflight.Level
 		says  string
-		spoil func(t *testing.T, f *preflight.Facts)
+		spoil func(f *preflight.Facts)
 	}{
 		"live": {e, "HorizontalPodAutoscaler blue scales Deployment \"blue\": it would change the counts that are the weights\n  hint: set input \"hpa\" to pause",
-			func(t *testing.T, f *preflight.Facts) { f.Scalers = scaler(t, "blue") }},
+			func(f *preflight.Facts) { f.Scalers = scaler(t, "blue") }},
 		"in the manifests": {e, `HorizontalPodAutoscaler green scales Deployment "green"`,
-			func(t *testing.T, f *preflight.Facts) { f.Others = others(t, scalerText("green")) }},
+			func(f *preflight.Facts) { f.Others = others(t, scalerText("green")) }},
 		"live and in the manifests": {e, `HorizontalPodAutoscaler blue scales`,
-			func(t *testing.T, f *preflight.Facts) {
+			func(f *preflight.Facts) {
 				f.Scalers, f.Others = scaler(t, "blue"), others(t, scalerText("blue"))
 			}},
-		"of another Deployment": {"", "", func(t *testing.T, f *preflight.Facts) {
+		"of another Deployment": {"", "", func(f *preflight.Facts) {
 			f.Scalers = scaler(t, "hall")
 			f.Deployments = append(f.Deployments, live(t, deploymentText("hall")))
 		}},
-		"of a StatefulSet": {"", "", func(t *testing.T, f *preflight.Facts) {
+		"of a StatefulSet": {"", "", func(f *preflight.Facts) {
 			f.Scalers = scaler(t, "blue")
 			f.Scalers[0].Spec.ScaleTargetRef.Kind = "StatefulSet"
 		}},
 		"counting the copy": {e, `the weights, and its selector counts the pods of "blue-canary" too`,
-			func(t *testing.T, f *preflight.Facts) { *f = copied(t); f.Scalers = scaler(t, "blue") }},
+			func(f *preflight.Facts) { *f = copied(t); f.Scalers = scaler(t, "blue") }},
 		"paused": {n, `HorizontalPodAutoscaler green of Deployment "green" is paused while the rollout lasts: no load changes the number of pods`,
-			func(t *testing.T, f *preflight.Facts) { f.Pauses, f.Scalers = true, scaler(t, "green") }},
+			func(f *preflight.Facts) { f.Pauses, f.Scalers = true, scaler(t, "green") }},
 		"paused, counting the copy": {n, `that it counts the pods of "blue-canary" too has no effect meanwhile`,
-			func(t *testing.T, f *preflight.Facts) {
+			func(f *preflight.Facts) {
 				*f = copied(t)
 				f.Pauses, f.Scalers = true, scaler(t, "blue")
 			}},
 		"KEDA, live": {e, `kubectl annotate scaledobject queue autoscaling.keda.sh/paused=true, and afterwards autoscaling.keda.sh/paused-`,
-			func(t *testing.T, f *preflight.Facts) {
+			func(f *preflight.Facts) {
 				f.Scalers, f.Pauses = scaler(t, "blue"), true
 				f.Scalers[0].OwnerReferences = owned("ScaledObject", "queue")
 			}},
 		"KEDA, in the manifests": {e, `KEDA's ScaledObject queue scales Deployment "blue"`,
-			func(t *testing.T, f *preflight.Facts) { f.Others = others(t, keda) }},
-		"KEDA, paused by itself": {"", "", func(t *testing.T, f *preflight.Facts) {
+			func(f *preflight.Facts) { f.Others = others(t, keda) }},
+		"KEDA, paused by itself": {"", "", func(f *preflight.Facts) {
 			f.Others = others(t, replaced(keda, "{name: queue}", `{name: queue, annotations: {autoscaling.keda.sh/paused: "true"}}`))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := sound(t)
-			row.spoil(t, &f)
+			row.spoil(&f)
 			findings := f.Check()
 			if row.says == "" {
 				require.Empty(t, findings)

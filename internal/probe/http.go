@@ -21,18 +21,25 @@ func (request) speaks(p Protocol) bool { return p == TCP }
 // or more is an error after the answer was read, so that a failing pod still
 // says which version it is.
 func (request) hold(c *conversation) error {
-	response, err := ask(c, "close")
-	if err == nil && response.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("status %s", response.Status)
+	head, err := ask(c, "close")
+	if err == nil && head.code >= http.StatusInternalServerError {
+		return fmt.Errorf("status %s", head.status)
 	}
 	return err
 }
 
+// head is what a response says before its body.
+type head struct {
+	code   int
+	status string // as in "503 Service Unavailable"
+	last   bool   // the server closes the connection
+}
+
 // ask sends one request, with "close" or "keep-alive", and leaves the answer in
-// c.answer. The response's body has been read.
-func ask(c *conversation, connection string) (*http.Response, error) {
+// c.answer.
+func ask(c *conversation, connection string) (head, error) {
 	if err := c.send(get(c, connection)); err != nil {
-		return nil, err
+		return head{}, err
 	}
 	if c.reader == nil {
 		c.reader = bufio.NewReader(nil)
@@ -41,21 +48,21 @@ func ask(c *conversation, connection string) (*http.Response, error) {
 	response, err := readFinal(c.reader)
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) && c.received == 0 {
-			return nil, errSilent
+			return head{}, errSilent
 		}
-		return nil, fmt.Errorf("reading the response: %w", err)
+		return head{}, fmt.Errorf("reading the response: %w", err)
 	}
 	defer response.Body.Close()
 
 	// What was recorded and is no longer in the reader is the head, exactly.
-	head := c.buffer[:max(0, c.received-c.reader.Buffered())]
-	answer := bytes.NewBuffer(bytes.Clone(head))
-	_, err = io.Copy(answer, io.LimitReader(response.Body, int64(MaxAnswer-len(head))))
+	first := c.buffer[:max(0, c.received-c.reader.Buffered())]
+	answer := bytes.NewBuffer(bytes.Clone(first))
+	_, err = io.Copy(answer, io.LimitReader(response.Body, int64(MaxAnswer-len(first))))
 	c.answer = answer.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("reading the body: %w", err)
+		return head{}, fmt.Errorf("reading the body: %w", err)
 	}
-	return response, nil
+	return head{response.StatusCode, response.Status, response.Close}, nil
 }
 
 // get is the request's bytes. Host is the address as a browser would write it.

@@ -158,8 +158,8 @@ func (f *held) requests() (Ending, time.Time) {
 // request asks once. Whatever the status, an answer is an answer.
 func (f *held) request() error {
 	f.received = 0
-	response, err := ask(&f.conversation, "keep-alive")
-	if err == nil && response.Close {
+	head, err := ask(&f.conversation, "keep-alive")
+	if err == nil && head.last {
 		return errHangsUp
 	}
 	return err

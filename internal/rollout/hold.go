@@ -86,7 +86,7 @@ func (r *run) hold(ctx context.Context) error {
 	if err != nil {
 		r.Log.WarnContext(ctx, "no flows are held open", "because", err)
 		r.note("holds no flows open: " + err.Error())
-		return nil //nolint:nilerr // it decides nothing
+		return nil // it decides nothing
 	}
 	r.held.open(flows)
 	r.Journal.Save(r.Record)

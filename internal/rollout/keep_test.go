@@ -106,7 +106,7 @@ func TestKeepWhileAdopting(t *testing.T) {
 				c.ready = func(side probe.Version, _ int) bool { return side == probe.Canary }
 			case rollout.OriginalStable:
 				c.ready = nil
-			case rollout.Surroundings, rollout.CanaryDeployment:
+			case rollout.Surroundings, rollout.CanaryDeployment, rollout.AutoscalerManifests:
 			}
 		}
 		require.NoError(t, r.Run(t.Context()))
