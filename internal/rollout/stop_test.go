@@ -142,6 +142,22 @@ func TestHoldThenBack(t *testing.T) {
 	}
 }
 
+// TestHoldLetsReleasedPodsDrain: what nobody selects any more still has its flows.
+func TestHoldLetsReleasedPodsDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.ParkByRelease)
+		r.Hold = true
+		var broke time.Time
+		when(c, func(s rollout.State) bool { return s.Stable.Released > 0 && s.Stable.Replicas == 2 }, func() { broke = time.Now(); c.change(unserving) })
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Stopped, r.Record.Outcome, r.Record.Message)
+		require.Equal(t, []string{"scale canary 2", "park stable 2", "scale stable 2", "scale canary 0", "discard stable"}, c.calls[2:])
+		require.Equal(t, r.Drain, time.Since(broke))
+		require.Equal(t, "2+0 serving 2+0", c.pods[len(c.pods)-1])
+	})
+}
+
 // TestHoldKeepsWarmPods of the old version warm: they are not to get flows.
 func TestHoldKeepsWarmPods(t *testing.T) {
 	t.Parallel()
