@@ -20,6 +20,7 @@ type standing struct {
 	Service       string     `json:"service"`
 	Phase         *string    `json:"phase"` // null: no rollout is on record
 	Passed        *float64   `json:"passed"`
+	Undoing       bool       `json:"undoing"` // it is being rolled back
 	Holder        *string    `json:"holder"` // null: nobody is at work
 	Renewed       *time.Time `json:"renewed"`
 	Release       *string    `json:"release"`
@@ -88,6 +89,7 @@ func (s *standing) look(ctx context.Context, client *kube.Client, memory *rollou
 		}
 		s.Paused = append(s.Paused, paused...)
 	}
+	s.Undoing = memory.Undoing
 	s.Phase, s.Passed, s.Release = new(string(memory.Phase)), new(float64(memory.Passed)), &memory.Release
 	s.Mode, s.Finish, s.Replicas = new(string(memory.Mode)), new(string(memory.Finish)), &memory.Replicas
 	s.Stable, s.Canary = &side{Deployment: memory.Stable}, &side{Deployment: memory.Canary}
@@ -106,12 +108,15 @@ func (s *standing) text() string {
 	if s.Phase == nil {
 		return fmt.Sprintf("no rollout%s is on record in namespace %q", of(s.Service), s.Namespace)
 	}
-	text := ""
+	text, undoing := "", ""
 	if len(s.Paused) > 0 {
 		text = fmt.Sprintf("autoscaling of HorizontalPodAutoscaler %s is paused\n", strings.Join(s.Paused, ", "))
 	}
-	text += fmt.Sprintf("service  %s/%s\nphase    %s, passed %s\nstable   %s\ncanary   %s\n", s.Namespace, s.Service, *s.Phase,
-		rollout.Percent(*s.Passed), s.Stable.text(), s.Canary.text())
+	if s.Undoing {
+		undoing = ", being rolled back"
+	}
+	text += fmt.Sprintf("service  %s/%s\nphase    %s, passed %s%s\nstable   %s\ncanary   %s\n", s.Namespace, s.Service, *s.Phase,
+		rollout.Percent(*s.Passed), undoing, s.Stable.text(), s.Canary.text())
 	if s.Holder == nil {
 		return text + "holder   nobody"
 	}

@@ -109,9 +109,6 @@ func TestParseRunProblems(t *testing.T) {
 		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`},
 		{"finish", "finish", "swap", `input "finish": "swap" is not allowed: allowed are auto, keep, delete, adopt and handover`},
 		{"log lines", "pod-logs", "all", `input "pod-logs": "all" is not allowed: a whole number from 0 to 10000`},
-		{"failure", "on-failure", "stop", `input "on-failure": "stop" is not allowed: allowed are rollback and hold`},
-		{"undecided", "on-inconclusive", "pass", `input "on-inconclusive": "pass" is not allowed: allowed are fail and continue`},
-		{"kept pod", "keep-failed-pod", "1", `input "keep-failed-pod": "1" is not allowed: allowed are true and false`},
 		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
 		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
 		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
@@ -126,6 +123,18 @@ func TestParseRunProblems(t *testing.T) {
 			_, err := config.ParseRun(load(t, "run", with(leastRun(), map[string]string{tt.input: tt.value})))
 			require.EqualError(t, err, tt.want)
 		})
+	}
+}
+
+func TestParseRunEndings(t *testing.T) {
+	t.Parallel()
+	for input, want := range map[string]string{
+		"on-failure":      `input "on-failure": "stop" is not allowed: allowed are rollback and hold`,
+		"on-inconclusive": `input "on-inconclusive": "stop" is not allowed: allowed are fail and continue`,
+		"keep-failed-pod": `input "keep-failed-pod": "stop" is not allowed: allowed are true and false`,
+	} {
+		_, err := config.ParseRun(load(t, "run", with(leastRun(), map[string]string{input: "stop"})))
+		require.EqualError(t, err, want)
 	}
 }
 

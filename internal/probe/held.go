@@ -127,8 +127,9 @@ func (h *Held) live(ctx context.Context, f *held, opened func()) {
 	source, err := f.connect(ctx, h.options.Cursor)
 	if err == nil {
 		h.options.Cursor.keep(source)
-		defer h.options.Cursor.giveBack(source)
-		err = f.greet()
+		if err = f.greet(); err != nil {
+			h.options.Cursor.giveBack(source)
+		}
 	}
 	f.buffer, f.answer = make([]byte, talkBuffer), nil
 	h.mu.Lock()
@@ -138,6 +139,7 @@ func (h *Held) live(ctx context.Context, f *held, opened func()) {
 	if err != nil {
 		return
 	}
+	defer h.options.Cursor.giveBack(source)
 	how, at := f.talk()
 	h.mu.Lock()
 	defer h.mu.Unlock()

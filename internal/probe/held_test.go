@@ -175,11 +175,12 @@ func TestHeldCannotBeOpened(t *testing.T) {
 	web := webOf(serveTCP(t, "127.0.0.1", func(c net.Conn) { hear(c); say("HTTP/1.0 200 OK\r\n\r\nold\n")(c) }))
 	for err, port := range map[string]Port{
 		"ends the connection after its first answer":    serveTCP(t, "127.0.0.1", say("old\n")),
+		"the server ends the connection after":          serveTCP(t, "127.0.0.1", func(c net.Conn) { say("old")(c); hear(c); reset(c) }),
 		"the server ends the connection after its":      web,
 		"connection refused":                            {Number: freePorts(t, 1), Protocol: TCP, Exchange: banner()},
 		"no answer":                                     silent,
 		"closed without an answer":                      serveTCP(t, "127.0.0.1", func(net.Conn) {}),
-		"connection reset by peer":                      serveTCP(t, "127.0.0.1", func(c net.Conn) { say("old")(c); hear(c); reset(c) }),
+		"connection reset by peer":                      serveTCP(t, "127.0.0.1", reset),
 		"reading the response: malformed HTTP response": webOf(serveTCP(t, "127.0.0.1", say("SSH-2.0\r\nx y z\r\n"))),
 	} {
 		t.Run(err, func(t *testing.T) {

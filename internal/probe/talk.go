@@ -70,13 +70,14 @@ func (f *held) echo(banner script) error {
 	if err := f.socket.SetDeadline(f.deadline); err != nil {
 		return err
 	}
-	if err := f.send(line); err != nil {
-		return err
+	err := f.send(line)
+	if err == nil {
+		err = f.receive(time.Now().Add(min(echoWait, f.until)))
 	}
-	switch err := f.receive(time.Now().Add(min(echoWait, f.until))); {
+	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		f.talk, f.seen.Watched = f.watch, true
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF) || classOf(err) == Reset: // the latter if it closes before it has read the line
 		return errHangsUp
 	case err != nil:
 		return err

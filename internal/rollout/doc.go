@@ -12,7 +12,7 @@
 //	finish      the old Deployment kept without pods, or deleted
 //
 // What stops it is a [Setback], which is a result, not a fault of the tool, and
-// ends in a rollback. Everything planned, done and seen is in the [Record].
+// ends in a rollback, or in nothing where that is asked for. Everything planned, done and seen is in the [Record].
 //
 // The rules that hold at every instant, whatever kills the process, are kept in
 // one function, next in move.go.

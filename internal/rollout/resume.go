@@ -58,9 +58,18 @@ func (r *run) resume(ctx context.Context) error {
 // collect puts back what a move that was cut off had parked, and deletes what it
 // had released.
 func (r *run) collect(ctx context.Context) error {
-	state, err := r.Cluster.Next(ctx, 0)
+	state, err := r.putBack(ctx)
 	if err != nil {
 		return err
+	}
+	return r.discard(ctx, state)
+}
+
+// putBack has the parked pods of both sides serve again.
+func (r *run) putBack(ctx context.Context) (State, error) {
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil {
+		return state, err
 	}
 	r.now = counts{state.Stable.Replicas, state.Canary.Replicas}
 	for _, side := range bothSides() {
@@ -68,10 +77,10 @@ func (r *run) collect(ctx context.Context) error {
 			continue
 		}
 		if err = r.Parking.Unpark(ctx, side); err != nil {
-			return err
+			return state, err
 		}
 	}
-	return r.discard(ctx, state)
+	return state, nil
 }
 
 // note adds a notice to the record.

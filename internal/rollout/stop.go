@@ -53,13 +53,31 @@ func (r *run) stay(ctx context.Context, setback *Setback) {
 	}
 	limited, cancel := context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
+	var state State
+	var err error
 	if !r.warmed {
-		if err := r.collect(limited); err != nil {
+		if state, err = r.putBack(limited); err != nil {
 			r.Log.WarnContext(ctx, "pods that were parked stay so", "error", err)
 		}
 	}
 	r.keep(limited, setback)
 	r.dismiss(limited, func(State) bool { return true })
+	if err = r.drainReleased(limited, state); err != nil {
+		r.Log.WarnContext(ctx, "pods that were released stay until the next run or rollback", "error", err)
+	}
+}
+
+// drainReleased gives the flows of released pods Drain to end, and deletes the pods.
+func (r *run) drainReleased(ctx context.Context, state State) error {
+	if state.Stable.Released+state.Canary.Released == 0 {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, r.Drain)
+	defer cancel()
+	if _, err := r.follow(limited, func(State) (bool, error) { return false, nil }); limited.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	return r.discard(ctx, state)
 }
 
 // beyondHelp reports whether waiting for a canary is hopeless.

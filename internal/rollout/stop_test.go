@@ -41,20 +41,21 @@ func parkedStable(s rollout.State) bool { return s.Stable.Parked > 0 }
 
 func half(s rollout.State) bool { return s.Stable.Pods == 2 && s.Canary.Serving == 2 }
 
-// TestHold has one row for every kind of failure: nothing is rolled back, canaries
-// that do not serve leave, and the rollout can be gone on with or rolled back.
-func TestHold(t *testing.T) {
-	t.Parallel()
+// ending is a way in which a rollout of four pods fails.
+type ending struct {
+	name   string
+	change func(*cluster, *rollout.Rollout, *balancer)
+	reason rollout.Reason
+	calls  []string // from the first move on, with on-failure: hold
+	pods   string
+}
+
+// endings are one of every kind.
+func endings() []ending {
 	lie := func(b *balancer) {
 		b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(share/5, random) }
 	}
-	rows := []struct {
-		name   string
-		change func(*cluster, *rollout.Rollout, *balancer)
-		reason rollout.Reason
-		calls  []string // from the first move on
-		pods   string
-	}{
+	return []ending{
 		{"the share is wrong", func(_ *cluster, _ *rollout.Rollout, b *balancer) { lie(b) }, rollout.ReasonFailShare,
 			[]string{"scale canary 2", "park stable 2", "scale stable 2"}, "2+2 serving 2+2"},
 		{"the canary fails its flows", func(_ *cluster, _ *rollout.Rollout, b *balancer) {
@@ -87,7 +88,13 @@ func TestHold(t *testing.T) {
 			r.Pauses, r.Timeout = map[rollout.Percent]time.Duration{50: 2 * time.Hour}, time.Hour
 		}, rollout.ReasonDeadline, []string{"scale canary 2", "park stable 2", "scale stable 2"}, "2+2 serving 2+2"},
 	}
-	for _, row := range rows {
+}
+
+// TestHold: nothing is rolled back, canaries that do not serve leave, and the rollout
+// can be gone on with or rolled back.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	for _, row := range endings() {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -140,6 +147,22 @@ func TestHoldThenBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestHoldLetsReleasedPodsDrain: what nobody selects any more still has its flows.
+func TestHoldLetsReleasedPodsDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.ParkByRelease)
+		r.Hold = true
+		var broke time.Time
+		when(c, func(s rollout.State) bool { return s.Stable.Released > 0 && s.Stable.Replicas == 2 }, func() { broke = time.Now(); c.change(unserving) })
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Stopped, r.Record.Outcome, r.Record.Message)
+		require.Equal(t, []string{"scale canary 2", "park stable 2", "scale stable 2", "scale canary 0", "discard stable"}, c.calls[2:])
+		require.Equal(t, r.Drain, time.Since(broke))
+		require.Equal(t, "2+0 serving 2+0", c.pods[len(c.pods)-1])
+	})
 }
 
 // TestHoldKeepsWarmPods of the old version warm: they are not to get flows.

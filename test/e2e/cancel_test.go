@@ -30,6 +30,7 @@ func TestCancel(t *testing.T) {
 	for _, m := range moments() {
 		together(t, "cancelled: "+m.name, func(t *testing.T) { cancelled(t, l, m) })
 	}
+	together(t, "cancelled: silent API server", func(t *testing.T) { cancelledInSilence(t, l) })
 	together(t, "killed", func(t *testing.T) { killedStep(t, l) })
 	together(t, "cancelled while it rolls back", func(t *testing.T) { cancelledRollback(t, l) })
 	together(t, "held", func(t *testing.T) { heldStep(t, l) })
@@ -71,7 +72,7 @@ func moments() []moment {
 		{"pods drain", []string{"--drain", "20s"}, func(t *testing.T, l *lab, namespace string, _ *running) bool {
 			return l.parked(t, namespace, "lobby-") > 0
 		}, 2},
-		{"sampling", []string{"--rate", "20"}, reported(`(?s)"name": "50".*"samples": [1-9]`), 1},
+		{"sampling", []string{"--rate", "50"}, reported(`(?s)"name": "50".*"samples": [1-9]`), 1},
 		{"pause", []string{"--steps", "50:5m,100"}, reported(`(?s)"name": "50".*"verdict": "pass"`), 1},
 		{"last stage", nil, replicas("lobby", 0), 0},
 		{"adopt", nil, func(t *testing.T, l *lab, namespace string, _ *running) bool {
@@ -121,8 +122,14 @@ func release(t *testing.T, l *lab, namespace string, more ...string) ([]string, 
 // begin starts a rollout as the step.
 func (l *lab) begin(t *testing.T, arguments []string) *running {
 	t.Helper()
+	return l.beginBy(t, l.kubeconfig, arguments)
+}
+
+// beginBy starts it with another kubeconfig.
+func (l *lab) beginBy(t *testing.T, kubeconfig string, arguments []string) *running {
+	t.Helper()
 	r := &running{report: filepath.Join(t.TempDir(), "report.json"), began: time.Now()}
-	r.cmd = command(t.Context(), "bin/l4-canary", append([]string{"run", "--kubeconfig", l.kubeconfig, "--report-json", r.report}, arguments...)...)
+	r.cmd = command(t.Context(), "bin/l4-canary", append([]string{"run", "--kubeconfig", kubeconfig, "--report-json", r.report}, arguments...)...)
 	r.cmd.Env = append(os.Environ(), step...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	require.NoError(t, r.cmd.Start())

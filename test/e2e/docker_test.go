@@ -39,7 +39,7 @@ func containerAction(t *testing.T, l *lab) {
 		"-v", filepath.Join(work, "workspace") + ":/github/workspace", "-v", filepath.Join(work, "file_commands") + ":/github/file_commands",
 		"-e", "GITHUB_ACTIONS=true", "-e", "CI=true", "-e", "GITHUB_WORKSPACE=/github/workspace",
 		"-e", "GITHUB_OUTPUT=/github/file_commands/output", "-e", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",
-		"-e", "GITHUB_STATE=/github/file_commands/state",
+		"-e", "GITHUB_STATE=/github/file_commands/state", "-e", "GITHUB_RUN_ID=4711", "-e", "GITHUB_RUN_ATTEMPT=1", "-e", "GITHUB_JOB=deploy", "-e", "GITHUB_ACTION=__self",
 	}
 	for name, value := range map[string]string{
 		"KUBECONFIG": "kubeconfig", "MANIFESTS": "k8s/", "NAMESPACE": "action", "STABLE": "old-nginx",
@@ -64,6 +64,10 @@ func containerAction(t *testing.T, l *lab) {
 	require.FileExists(t, filepath.Join(work, "workspace", "report.json"))
 	require.Equal(t, 1, l.replicas(t, "action", "new-nginx"))
 	require.Equal(t, 0, l.replicas(t, "action", "old-nginx"))
+
+	post := docker(t, append(args, "--entrypoint", "/l4-canary-post", "l4-canary:e2e")...)
+	t.Log(post)
+	require.Contains(t, post, `nothing to finish because="the rollout of Service \"nginx\" is promoted"`)
 }
 
 // startDocker starts an engine that touches nothing of the machine's network,
