@@ -54,7 +54,7 @@ func (s Set) Service(name string) (Object, error) {
 	case name != "":
 		return Object{}, fmt.Errorf("%w: %q%s", ErrNoService, name, candidatesText(all))
 	}
-	return Object{}, fmt.Errorf("%w: none is of type LoadBalancer%s", ErrNoService, candidatesText(all))
+	return Object{}, fmt.Errorf("%w: none is of type LoadBalancer%s; name one, of the manifests or live, in input \"service\"", ErrNoService, candidatesText(all))
 }
 
 func candidatesText(services []Object) string {

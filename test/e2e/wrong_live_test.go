@@ -63,7 +63,7 @@ func wrongLive(t *testing.T, l *lab, sound string) {
 			do:      "label service/lobby team=dns --field-manager dns", undo: "label service/lobby team-"},
 		"quota of what nobody says": {exit: refusedExit, says: `ResourceQuota "cpus" counts limits.cpu, and container "lobby" of Deployment "lobby-green" does not say how much it takes`,
 			do: "create quota cpus --hard=limits.cpu=4; wait --for=jsonpath={.status.hard} resourcequota/cpus --timeout=60s", undo: "delete quota cpus"},
-		"limit range of pods": {exit: refusedExit, says: `the containers of a pod ask together for 64Mi of memory, and a LimitRange of the namespace allows at most 8Mi`,
+		"limit range of pods": {exit: refusedExit, says: `the containers of a pod ask together for 64Mi of memory, and LimitRange "pods" allows at most 8Mi`,
 			replace: []string{"image: registry.example/lobby-green:1.9.0", "image: registry.example/lobby-green:1.9.0\n        resources: {limits: {memory: 64Mi}}"},
 			file:    "{apiVersion: v1, kind: LimitRange, metadata: {name: pods}, spec: {limits: [{type: Pod, max: {memory: 8Mi}}]}}",
 			do:      "apply -f FILE", undo: "delete -f FILE"},
