@@ -136,6 +136,9 @@ func (c *Client) Unchanged(ctx context.Context, namespace string, wanted manifes
 		return false, fmt.Errorf("reading %s: %w", describe(wanted.Unstructured), err)
 	}
 	applied, err := cluster.apply(ctx, wanted.Unstructured, true)
+	if refuses(ctx, err) {
+		return false, nil // the preflight says why, beside everything else that is wrong
+	}
 	if err != nil {
 		return false, err
 	}
