@@ -71,7 +71,7 @@ func (c *Cluster) try(ctx context.Context, object *unstructured.Unstructured, fa
 // tryApply is nil where the API server refuses.
 func (c *Cluster) tryApply(ctx context.Context, object *unstructured.Unstructured, facts *preflight.Facts) (*unstructured.Unstructured, error) {
 	facts.Taken = append(facts.Taken, c.taken(ctx, object)...)
-	applied, err := c.apply(ctx, object, true)
+	applied, err := c.foresee(ctx, object)
 	switch {
 	case err == nil:
 		return applied, nil

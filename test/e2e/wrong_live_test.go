@@ -179,6 +179,14 @@ func wrongSingle(t *testing.T, l *lab) {
 	require.Contains(t, says, `the selector of Deployment "lobby" matches the pods of "lobby-canary" too; that is harmless`)
 	require.NotContains(t, says, "nothing to do")
 	require.Contains(t, plan(warnedExit), "the pods are what the manifests say already: a run would have nothing to do")
+	// What kubectl applied client-side and the manifest drops or numbers anew is a
+	// change, and none that the API server would refuse.
+	moved := single(t, namespace, "single-equal", 3, "1.0.0", "1.0.0")[1]
+	edit(t, moved, "          periodSeconds: 1\n", "")
+	edit(t, moved, "port: 7000\n    targetPort", "port: 7001\n    targetPort")
+	says = plan(warnedExit, "--manifests", moved, "--images", "registry.example/lobby:1.0.0")
+	require.NotContains(t, says, "nothing to do")
+	require.Contains(t, says, `Service "lobby" reaches stable now; rollback does not undo it: spec.ports changes`)
 	// A manifest that the API server refuses is no reason to look at nothing else.
 	l.kubectl(t, "-n", namespace, "rollout", "pause", "deployment/lobby")
 	args := single(t, namespace, "single-equal", 3, "1.0.0", "1.1.0")
