@@ -57,6 +57,11 @@ func (s Set) Service(name string) (Object, error) {
 	return Object{}, fmt.Errorf("%w: none is of type LoadBalancer%s; name one, of the manifests or live, in input \"service\"", ErrNoService, candidatesText(all))
 }
 
+// HasService reports whether the manifests hold a Service of any kind.
+func (s Set) HasService() bool {
+	return slices.ContainsFunc(s.Objects, func(o Object) bool { return o.GetKind() == "Service" && group(o) == "" })
+}
+
 func candidatesText(services []Object) string {
 	if len(services) == 0 {
 		return "; they hold no Service at all"
