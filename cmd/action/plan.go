@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/preflight"
 	"github.com/org/l4-canary/internal/report"
 	"github.com/org/l4-canary/internal/rollout"
 )
@@ -57,7 +59,12 @@ func (c *Command) planOnCluster(ctx context.Context, o config.Rollout, log *slog
 	if err == nil {
 		err = c.explain(ctx, p, p.preflight(ctx, o))
 	}
+	warnings := p.findings.Of(preflight.Warning)
 	for _, notice := range p.record.Notices {
+		if slices.ContainsFunc(warnings, func(f preflight.Finding) bool { return f.String() == notice }) {
+			log.WarnContext(ctx, "preflight", "says", notice)
+			continue
+		}
 		log.InfoContext(ctx, "preflight", "notice", notice)
 	}
 	refused, unfit := errors.AsType[refusal](err)

@@ -130,6 +130,12 @@ func (p *prepared) recall(ctx context.Context, selection manifest.Selection) err
 // look finds the Service, in the manifests or live, and what is behind it.
 func (p *prepared) look(ctx context.Context, set manifest.Set, name string) (manifest.Selection, error) {
 	service, err := set.Service(name)
+	if name == "" && !set.HasService() {
+		if name, err = p.client.OnlyBalancer(ctx, p.record.Namespace); err != nil {
+			return manifest.Selection{}, fmt.Errorf("the manifests hold no Service: %w", err)
+		}
+		err = manifest.ErrNoService
+	}
 	if err != nil && (!errors.Is(err, manifest.ErrNoService) || name == "") {
 		return manifest.Selection{}, usage(err)
 	}

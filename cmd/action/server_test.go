@@ -171,6 +171,7 @@ func (s *apiServer) answers() map[string]string {
 	case "serving", "strict", "reader":
 		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))
 		answers["/api/v1/namespaces/web/services/nginx"] = service()
+		answers["/api/v1/namespaces/web/services"] = `{"apiVersion":"v1","kind":"ServiceList","metadata":{"resourceVersion":"4711"},"items":[` + service() + `]}`
 	case "scaled", "keda", "scaled-reader":
 		answers["/apis/apps/v1/namespaces/web/deployments"] = deploymentList(deployment("old-nginx", 10))
 		answers["/api/v1/namespaces/web/services/nginx"] = service()

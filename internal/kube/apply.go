@@ -137,7 +137,10 @@ func (c *Client) Unchanged(ctx context.Context, namespace string, wanted manifes
 	if err != nil {
 		return false, fmt.Errorf("reading %s: %w", describe(wanted.Unstructured), err)
 	}
-	applied, err := cluster.apply(ctx, wanted.Unstructured, true)
+	applied, err := cluster.foresee(ctx, wanted.Unstructured)
+	if refuses(ctx, err) {
+		return false, nil // the preflight says why, beside everything else that is wrong
+	}
 	if err != nil {
 		return false, err
 	}

@@ -127,6 +127,9 @@ func (c *Client) OnlyBalancer(ctx context.Context, namespace string) (string, er
 			names = append(names, service.Name)
 		}
 	}
+	if len(names) == 0 {
+		return "", fmt.Errorf("no service of namespace %q is of type LoadBalancer: write another namespace, or a service in input \"service\" and its address in input \"address\"", namespace)
+	}
 	if len(names) != 1 {
 		return "", fmt.Errorf("%d services of type LoadBalancer in namespace %q: name one in input \"service\" (%s)", len(names), namespace, strings.Join(sorted(names), ", "))
 	}

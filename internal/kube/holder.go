@@ -62,7 +62,7 @@ type LockedError struct{ Holder Holder }
 
 // Error names the holder.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("another rollout of this Service is under way: %s", e.Holder)
+	return fmt.Sprintf("another rollout of this Service is under way: %s\n  hint: wait until it has ended; \"l4-canary rollback\" ends it", e.Holder)
 }
 
 // SupersededError is a rollout that a newer run has already passed.

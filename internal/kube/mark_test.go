@@ -82,6 +82,14 @@ func (l *late) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTM
 	return l.RESTMapper.RESTMapping(gk, versions...)
 }
 
+// know teaches the API server one more kind of a namespace.
+func (w *world) know(t *testing.T, kind schema.GroupVersionKind) {
+	t.Helper()
+	known, ok := w.cluster.Mapper.(*meta.DefaultRESTMapper)
+	require.True(t, ok)
+	known.Add(kind, meta.RESTScopeNamespace)
+}
+
 // TestApplyWaitsForItsOwnKinds: an API that a CustomResourceDefinition of the manifests
 // defines is there a moment after it. Nobody waits for one that nothing brings.
 func TestApplyWaitsForItsOwnKinds(t *testing.T) {
@@ -107,8 +115,8 @@ func TestApplyWaitsForItsOwnKinds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := begin(t)
 				a := w.applying(t)
+				w.know(t, kind)
 				known, _ := w.cluster.Mapper.(*meta.DefaultRESTMapper)
-				known.Add(kind, meta.RESTScopeNamespace)
 				known.Add(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, meta.RESTScopeRoot)
 				w.cluster.Mapper = &late{known, kind, row.resets}
 				w.cluster.Surroundings = row.objects

@@ -72,11 +72,11 @@ func (c *Cluster) try(ctx context.Context, object *unstructured.Unstructured, fa
 // tryApply is nil where the API server refuses.
 func (c *Cluster) tryApply(ctx context.Context, object *unstructured.Unstructured, facts *preflight.Facts) (*unstructured.Unstructured, error) {
 	facts.Taken = append(facts.Taken, c.taken(ctx, object)...)
-	applied, err := c.apply(ctx, object, true)
+	applied, err := c.foresee(ctx, object)
 	switch {
 	case err == nil:
 		return applied, nil
-	case ctx.Err() != nil, Unreachable(err) && !apierrors.IsInternalError(err):
+	case !refuses(ctx, err):
 		return nil, err
 	case onlySelector(err):
 		return nil, nil //nolint:nilnil // a rule of its own says it better
@@ -85,6 +85,12 @@ func (c *Cluster) tryApply(ctx context.Context, object *unstructured.Unstructure
 		Message: err.Error(), Excuse: c.excuse(object, err), Object: fmt.Sprintf("%s %q", object.GetKind(), object.GetName()), Denied: lacksRight(err),
 	})
 	return nil, nil //nolint:nilnil // it is in the facts
+}
+
+// refuses reports whether the API server has answered, and said no. A webhook that
+// fails is an internal error of its.
+func refuses(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && (!Unreachable(err) || apierrors.IsInternalError(err))
 }
 
 // lacksRight reports whether RBAC refused, and not an admission plugin, which answers

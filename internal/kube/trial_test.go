@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/preflight"
 )
 
@@ -136,4 +137,36 @@ func TestTryParks(t *testing.T) {
 		require.Len(t, facts.Trials, 1)
 		require.Contains(t, facts.Trials[0].Message, `parking pod "o1": pods "o1" is forbidden: labels are fixed`)
 	})
+}
+
+// TestUnchanged: a manifest that the API server refuses is a change, of which the
+// preflight speaks; a server that cannot be asked is an error.
+func TestUnchanged(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		err     error
+		same    bool
+		problem string
+	}{
+		"the same":       {nil, true, ""},
+		"refused":        {apierrors.NewBadRequest("no digest"), false, ""},
+		"webhook failed": {apierrors.NewInternalError(errors.New("failed calling webhook")), false, ""},
+		"unavailable":    {apierrors.NewServiceUnavailable("etcd is away"), false, "etcd is away"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := begin(t)
+				wanted := asManifest(t, deployment("new", 1), "apps/v1", "Deployment")
+				w.applying(t, deployment("new", 1)).fail["new"] = row.err
+				same, err := w.cluster.Unchanged(t.Context(), namespace, manifest.Object{Unstructured: wanted})
+				require.Equal(t, row.same, same)
+				if row.problem == "" {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorContains(t, err, row.problem)
+			})
+		})
+	}
 }

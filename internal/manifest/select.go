@@ -54,7 +54,12 @@ func (s Set) Service(name string) (Object, error) {
 	case name != "":
 		return Object{}, fmt.Errorf("%w: %q%s", ErrNoService, name, candidatesText(all))
 	}
-	return Object{}, fmt.Errorf("%w: none is of type LoadBalancer%s", ErrNoService, candidatesText(all))
+	return Object{}, fmt.Errorf("%w: none is of type LoadBalancer%s; name one, of the manifests or live, in input \"service\"", ErrNoService, candidatesText(all))
+}
+
+// HasService reports whether the manifests hold a Service of any kind.
+func (s Set) HasService() bool {
+	return slices.ContainsFunc(s.Objects, func(o Object) bool { return o.GetKind() == "Service" && group(o) == "" })
 }
 
 func candidatesText(services []Object) string {

@@ -23,8 +23,8 @@ func TestService(t *testing.T) {
 		{"by name, no balancer", service() + inner, "inner", "inner", ""},
 		{"two balancers", service() + second, "", "", `2 Services of type LoadBalancer: "lobby" (a.yaml:2) and "second" (a.yaml:10): write one of them in input "service"`},
 		{"unknown name", service() + second, "third", "", `no such Service in the manifests: "third"; they hold "lobby" (a.yaml:2) and "second" (a.yaml:10)`},
-		{"no balancer", inner, "", "", `no such Service in the manifests: none is of type LoadBalancer; they hold "inner" (a.yaml:2)`},
-		{"no Service", deployment("blue"), "", "", "no such Service in the manifests: none is of type LoadBalancer; they hold no Service at all"},
+		{"no balancer", inner, "", "", `no such Service in the manifests: none is of type LoadBalancer; they hold "inner" (a.yaml:2); name one, of the manifests or live, in input "service"`},
+		{"no Service", deployment("blue"), "", "", `no such Service in the manifests: none is of type LoadBalancer; they hold no Service at all; name one, of the manifests or live, in input "service"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -170,10 +170,10 @@ func TestRules(t *testing.T) {
 			f.Limits = limitRange(t, `{max: {memory: 32Mi}}`)
 			f.Limits[0].Spec.Limits[0].Type = corev1.LimitTypePod
 		}},
-		"limit range": {e, `container "lobby" asks for 64Mi of memory, and a LimitRange of the namespace allows at most 32Mi`, func(f *preflight.Facts) {
+		"limit range": {e, `container "lobby" asks for 64Mi of memory, and LimitRange "sizes" allows at most 32Mi`, func(f *preflight.Facts) {
 			f.Limits = limitRange(t, `{max: {memory: 32Mi}}`)
 		}},
-		"limit range, least": {e, `container "lobby" asks for 100m of cpu, and a LimitRange of the namespace wants at least 1`, func(f *preflight.Facts) {
+		"limit range, least": {e, `container "lobby" asks for 100m of cpu, and LimitRange "sizes" wants at least 1`, func(f *preflight.Facts) {
 			f.Limits = limitRange(t, `{min: {cpu: 1}}`)
 		}},
 	} {
@@ -307,7 +307,7 @@ func quota(t *testing.T, status string) []corev1.ResourceQuota {
 
 func limitRange(t *testing.T, item string) []corev1.LimitRange {
 	t.Helper()
-	limits := *read(t, &corev1.LimitRange{}, `{spec: {limits: [`+item+`]}}`)
+	limits := *read(t, &corev1.LimitRange{}, `{metadata: {name: sizes}, spec: {limits: [`+item+`]}}`)
 	limits.Spec.Limits[0].Type = corev1.LimitTypeContainer
 	return []corev1.LimitRange{limits}
 }

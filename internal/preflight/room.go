@@ -150,13 +150,15 @@ func (f Facts) asked(container corev1.Container, name corev1.ResourceName, limit
 	if amount, ok := limits[name]; ok {
 		return amount // a limit without a request is the request as well
 	}
-	for _, item := range f.limitsOf(corev1.LimitTypeContainer) {
-		defaults := item.DefaultRequest
-		if limit {
-			defaults = item.Default
-		}
-		if amount, ok := defaults[name]; ok {
-			return amount
+	for i := range f.Limits {
+		for _, item := range f.Limits[i].Spec.Limits {
+			defaults := item.DefaultRequest
+			if limit {
+				defaults = item.Default
+			}
+			if amount, ok := defaults[name]; ok && item.Type == corev1.LimitTypeContainer {
+				return amount
+			}
 		}
 	}
 	return resource.Quantity{}

@@ -151,7 +151,7 @@ func obstructed(t *testing.T, l *lab) {
 	big := lobby(t, "image: registry.example/lobby-green:1.9.0", "image: registry.example/lobby-green:1.9.0\n        resources: {limits: {memory: 64Mi}}")
 	errors := []string{
 		`HorizontalPodAutoscaler busy scales Deployment "lobby-blue"`,
-		`container "lobby" asks for 64Mi of memory, and a LimitRange of the namespace allows at most 8Mi`,
+		`container "lobby" asks for 64Mi of memory, and LimitRange "sizes" allows at most 8Mi`,
 		`of StatefulSet relay is behind Service "lobby" too`,
 		`ResourceQuota "team" has room for 1 more pods (pods: 4 of 5 used, 1 a pod), and the rollout needs 2`,
 		"labels are fixed here",

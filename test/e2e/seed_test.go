@@ -64,9 +64,9 @@ func TestOneNode(t *testing.T) {
 	l := newLab(t, "e2e-one")
 	t.Run("rollouts", func(t *testing.T) { rollouts(t, l) })
 	// These hold the audit log of the whole cluster against what they did.
+	t.Run("applied in order", func(t *testing.T) { inOrder(t, l) })
 	t.Run("refused without a write", func(t *testing.T) { refused(t, l) })
 	t.Run("preflight", func(t *testing.T) { preflight(t, l) })
-	t.Run("applied in order", func(t *testing.T) { inOrder(t, l) })
 	t.Run("plan and sample", func(t *testing.T) { planAndSample(t, l) })
 	t.Run("container action", func(t *testing.T) { containerAction(t, l) })
 }

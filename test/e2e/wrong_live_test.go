@@ -63,7 +63,7 @@ func wrongLive(t *testing.T, l *lab, sound string) {
 			do:      "label service/lobby team=dns --field-manager dns", undo: "label service/lobby team-"},
 		"quota of what nobody says": {exit: refusedExit, says: `ResourceQuota "cpus" counts limits.cpu, and container "lobby" of Deployment "lobby-green" does not say how much it takes`,
 			do: "create quota cpus --hard=limits.cpu=4; wait --for=jsonpath={.status.hard} resourcequota/cpus --timeout=60s", undo: "delete quota cpus"},
-		"limit range of pods": {exit: refusedExit, says: `the containers of a pod ask together for 64Mi of memory, and a LimitRange of the namespace allows at most 8Mi`,
+		"limit range of pods": {exit: refusedExit, says: `the containers of a pod ask together for 64Mi of memory, and LimitRange "pods" allows at most 8Mi`,
 			replace: []string{"image: registry.example/lobby-green:1.9.0", "image: registry.example/lobby-green:1.9.0\n        resources: {limits: {memory: 64Mi}}"},
 			file:    "{apiVersion: v1, kind: LimitRange, metadata: {name: pods}, spec: {limits: [{type: Pod, max: {memory: 8Mi}}]}}",
 			do:      "apply -f FILE", undo: "delete -f FILE"},
@@ -179,6 +179,24 @@ func wrongSingle(t *testing.T, l *lab) {
 	require.Contains(t, says, `the selector of Deployment "lobby" matches the pods of "lobby-canary" too; that is harmless`)
 	require.NotContains(t, says, "nothing to do")
 	require.Contains(t, plan(warnedExit), "the pods are what the manifests say already: a run would have nothing to do")
+	// What kubectl applied client-side and the manifest drops or numbers anew is a
+	// change, and none that the API server would refuse.
+	moved := single(t, namespace, "single-equal", 3, "1.0.0", "1.0.0")[1]
+	edit(t, moved, "          periodSeconds: 1\n", "")
+	edit(t, moved, "port: 7000\n    targetPort", "port: 7001\n    targetPort")
+	says = plan(warnedExit, "--manifests", moved, "--images", "registry.example/lobby:1.0.0")
+	require.NotContains(t, says, "nothing to do")
+	require.Contains(t, says, `Service "lobby" reaches stable now; rollback does not undo it: spec.ports changes`)
+	// A manifest that the API server refuses is no reason to look at nothing else.
+	l.kubectl(t, "-n", namespace, "rollout", "pause", "deployment/lobby")
+	args := single(t, namespace, "single-equal", 3, "1.0.0", "1.1.0")
+	edit(t, args[1], "containerPort: 7000", "containerPort: 70000")
+	res := l.run(t, args...)
+	require.Equal(t, 2, res.exit)
+	require.Equal(t, "PREFLIGHT", res.report.Reason)
+	require.Contains(t, res.stderr, "Invalid value: 70000")
+	require.Contains(t, res.stderr, `Deployment "lobby" is paused`)
+	l.kubectl(t, "-n", namespace, "rollout", "resume", "deployment/lobby")
 	l.kubectl(t, "-n", namespace, "create", "deployment", "lobby-canary", "--replicas", "0", "--image", "registry.example/lobby:1.1.0")
 	require.Contains(t, plan(refusedExit, release...), `the new version of Deployment "lobby" would run as "lobby-canary", but there is a Deployment of that name that is none of ours`)
 	l.kubectl(t, "-n", namespace, "delete", "deployment", "lobby-canary")
