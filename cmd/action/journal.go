@@ -124,7 +124,7 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record, code ExitC
 		j.log.InfoContext(ctx, "finished", "outcome", record.Outcome, "reason", record.Reason, "message", record.Message)
 		return
 	}
-	if record.Rollback != nil && record.Rollback.Err != "" {
+	if record.Outcome == rollout.RollbackFailed && record.Rollback != nil {
 		line += "; the rollback failed: " + record.Rollback.Err
 	}
 	j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: " + string(record.Outcome), Message: line})

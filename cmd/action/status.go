@@ -20,7 +20,7 @@ type standing struct {
 	Phase         *string    `json:"phase"` // null: no rollout is on record
 	Passed        *float64   `json:"passed"`
 	Undoing       bool       `json:"undoing"` // it is being rolled back
-	Holder        *string    `json:"holder"` // null: nobody is at work
+	Holder        *string    `json:"holder"`  // null: nobody is at work
 	Renewed       *time.Time `json:"renewed"`
 	Release       *string    `json:"release"`
 	Mode          *string    `json:"mode"`
