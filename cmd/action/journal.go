@@ -128,12 +128,17 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record, code ExitC
 	j.endGroup()
 	j.write(record)
 	j.outputs(record)
-	line := fmt.Sprintf("%s: %s", record.Reason, record.Message)
 	if code == ExitOK {
 		j.log.InfoContext(ctx, "finished", "outcome", record.Outcome, "reason", record.Reason, "message", record.Message)
 		return
 	}
-	if record.Rollback != nil && record.Rollback.Err != "" {
+	j.complain(record)
+}
+
+// complain says in one line what did not end well.
+func (j *journal) complain(record *rollout.Record) {
+	line := fmt.Sprintf("%s: %s", record.Reason, record.Message)
+	if record.Outcome == rollout.RollbackFailed && record.Rollback != nil {
 		line += "; the rollback failed: " + record.Rollback.Err
 	}
 	j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: " + string(record.Outcome), Message: line})
@@ -141,12 +146,13 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record, code ExitC
 
 // refused ends a run before anything was written.
 func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
-	if err = j.classify(record, err); err == nil {
-		j.finish(context.Background(), record, ExitInterrupted)
-		return ExitInterrupted, nil
-	}
+	err = j.classify(record, err)
 	j.write(record)
 	j.outputs(record)
+	if err == nil {
+		j.complain(record)
+		return exitOfOutcome(record), nil
+	}
 	if j.platform.GitHub() {
 		j.platform.Annotate(ci.Annotation{Level: ci.Error, Title: "l4-canary: refused", Message: err.Error()})
 	}

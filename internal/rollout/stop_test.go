@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,19 +184,27 @@ func TestHoldKeepsWarmPods(t *testing.T) {
 	})
 }
 
+// announcer is a journal that can be asked which stage it is in.
+type announcer struct {
+	journal
+	now atomic.Value
+}
+
+func (a *announcer) Stage(name string) { a.now.Store(name) }
+
 // TestInterrupted has one row for every part of a rollout: the pods stay where they
 // are, to the last one.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	stage := func(name string) func(*cluster, *journal) bool {
-		return func(_ *cluster, j *journal) bool { return len(j.stages) > 0 && j.stages[len(j.stages)-1] == name }
+	stage := func(name string) func(rollout.State, *announcer) bool {
+		return func(_ rollout.State, a *announcer) bool { return a.now.Load() == name }
 	}
-	in := func(is func(rollout.State) bool) func(*cluster, *journal) bool {
-		return func(c *cluster, _ *journal) bool { return is(c.state) }
+	in := func(is func(rollout.State) bool) func(rollout.State, *announcer) bool {
+		return func(s rollout.State, _ *announcer) bool { return is(s) }
 	}
 	rows := []struct {
 		name  string
-		there func(*cluster, *journal) bool // when to interrupt
+		there func(rollout.State, *announcer) bool // when to interrupt
 		pods  string
 	}{
 		{"baseline", stage("baseline"), "4+0 serving 4+0"},
@@ -210,12 +219,12 @@ func TestInterrupted(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c, r, _ := single(t, rollout.Adopt)
-				j := &journal{}
+				j := &announcer{}
 				l := &ledger{cluster: newCluster(0, 0)}
 				r.Journal, r.Ledger = j, l
 				ctx, cancel := context.WithCancel(t.Context())
 				var stopped time.Time
-				when(c, func(rollout.State) bool { return row.there(c, j) }, func() { stopped = time.Now(); cancel() })
+				when(c, func(s rollout.State) bool { return row.there(s, j) }, func() { stopped = time.Now(); cancel() })
 				require.NoError(t, r.Run(ctx))
 				require.Equal(t, rollout.Interrupted, r.Record.Outcome, r.Record.Message)
 				require.Equal(t, rollout.ReasonCancelled, r.Record.Reason)

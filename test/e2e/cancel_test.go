@@ -33,6 +33,7 @@ func TestCancel(t *testing.T) {
 	together(t, "cancelled: silent API server", func(t *testing.T) { cancelledInSilence(t, l) })
 	together(t, "killed", func(t *testing.T) { killedStep(t, l) })
 	together(t, "cancelled while it rolls back", func(t *testing.T) { cancelledRollback(t, l) })
+	together(t, "cancelled while it rolls back, and run again", func(t *testing.T) { rolledBackFirst(t, l) })
 	together(t, "held", func(t *testing.T) { heldStep(t, l) })
 	together(t, "on-failure: hold", func(t *testing.T) { stopped(t, l) })
 	together(t, "keep-failed-pod", func(t *testing.T) { kept(t, l) })
@@ -223,28 +224,6 @@ func killedStep(t *testing.T, l *lab) {
 	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 1 }, time.Minute, 20*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Kill())
 	require.Error(t, r.cmd.Wait())
-	require.Equal(t, 0, l.post(t, namespace).exit)
-	requireBack(t, l, namespace, users)
-}
-
-// liar has the new version answer mostly as the old one.
-func liar(t *testing.T, manifests string) {
-	t.Helper()
-	edit(t, manifests, "image: registry.example/lobby:1.0.0",
-		"image: registry.example/lobby:1.0.0\n        env: [{name: OTHER_SHARE, value: \"0.8\"}, {name: OTHER_VERSION, value: \"1.0.0\"}]")
-}
-
-// cancelledRollback: a rollback stops as well, and is gone on with.
-func cancelledRollback(t *testing.T, l *lab) {
-	t.Helper()
-	const namespace = "cancelled-rollback"
-	arguments, users := release(t, l, namespace, "--drain", "20s", "--propagation", "2s")
-	liar(t, arguments[1])
-	r := l.begin(t, arguments)
-	require.Eventually(t, func() bool { return l.parked(t, namespace, "lobby-canary-") > 0 }, 2*time.Minute, 20*time.Millisecond)
-	res := interrupt(t, r)
-	require.Contains(t, res.report.Message, "it was rolling back because")
-	require.Equal(t, 1, l.replicas(t, namespace, "lobby-canary"))
 	require.Equal(t, 0, l.post(t, namespace).exit)
 	requireBack(t, l, namespace, users)
 }
