@@ -71,18 +71,22 @@ func podOf(line string) string {
 }
 
 // hold talks until the conversation ends. A datagram may be lost; three in a row are
-// an end.
+// an end. TCP sends again by itself, and a machine that is busy is no end either.
 func (f *flows) hold(ctx context.Context, it *flow, conn net.Conn, reader *bufio.Reader, datagrams bool) {
 	defer conn.Close()
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
+	patience := 10 * time.Second
+	if datagrams {
+		patience = time.Second
+	}
 	for missed := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		_, err := fmt.Fprintln(conn, "still there?")
 		var line string
 		if err == nil {
