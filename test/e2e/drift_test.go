@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 
 // drift: somebody scales one side while a stage lasts. The run stops, names them and
 // what they did, and brings the old counts back once.
-func drift(t *testing.T, l *lab, side string, to int, doing meddling, after ...string) {
+func drift(t *testing.T, l *lab, side string, to int, doing meddling, drifted string) {
 	t.Helper()
 	namespace := "drift-" + side
 	l.namespace(t, namespace)
@@ -29,8 +30,12 @@ func drift(t *testing.T, l *lab, side string, to int, doing meddling, after ...s
 	require.Equal(t, "DRIFT", res.report.Reason)
 	require.Equal(t, fmt.Sprintf(`deployment %q was scaled to %d by "kubectl" while the rollout held it at 2`, side, to), res.report.Message)
 	t.Logf("rolled back %.1fs after somebody scaled %s", res.report.FinishedAt.Sub(scaled).Seconds(), side)
-	moves := append([]string{"0+0", "3+0", "3+1", "2+1", "2+2"}, after...)
-	l.watched(t, namespace).requireMoves(t, "lobby", "lobby-canary", moves...)
+	moves := movesOf(l.watched(t, namespace).history(), "lobby", "lobby-canary")
+	require.Equal(t, []string{"0+0", "3+0", "3+1", "2+1", "2+2", drifted}, moves[:6])
+	back := moves[5:]
+	require.Equal(t, "3+0", back[len(back)-1])
+	slices.Sort(back)
+	require.Equal(t, slices.Compact(slices.Clone(back)), back, "it went straight back, and undid nothing twice")
 	require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"))
 	l.requireTidy(t, namespace)
 	users.RequireNoneLost(t)

@@ -62,7 +62,7 @@ func locked(t *testing.T, l *lab) {
 	require.Equal(t, "promoted", l.run(t, single(t, namespace, "single", 3, "0.9.0", "1.0.0")...).report.Outcome)
 	users := l.use(t, namespace, 5)
 	// The pause outlasts both newcomers, and is what they find.
-	r := l.start(t, single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50:30s,100")...)
+	r := l.start(t, single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50:20s,100")...)
 	require.Eventually(t, func() bool { return r.passed("50") }, soon, 50*time.Millisecond)
 	var late []*running
 	for _, version := range []string{"1.1.0", "1.2.0"} {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -132,7 +133,7 @@ func (w *watcher) follow(ctx context.Context, kind string, events watch.Interfac
 func (w *watcher) history() []instant {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.SortedStableFunc(slices.Values(w.instants), func(a, b instant) int { return int(a.version) - int(b.version) })
+	return slices.SortedStableFunc(slices.Values(w.instants), func(a, b instant) int { return cmp.Compare(a.version, b.version) })
 }
 
 // learn takes from a report what its rollout planned.
@@ -147,8 +148,8 @@ func (w *watcher) learn(r report) {
 	}
 }
 
-// meddle tells that the test itself is about to change pods: so many more, or so many
-// fewer ready, than the rollout alone may have.
+// meddle tells that the test itself is about to change pods, and how far beyond the
+// promises that goes from now on.
 func (w *watcher) meddle(m meddling) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
