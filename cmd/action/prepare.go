@@ -26,6 +26,7 @@ type prepared struct {
 	memory  []byte          // of the Service's rollout as it was read; nil if there is none
 	resume  *rollout.Memory // an unfinished rollout of this very release
 	other   *rollout.Memory // an unfinished rollout of another one
+	ended   *rollout.Memory // the last one, if it is finished
 	record  *rollout.Record
 
 	autoscaled bool // there are autoscalers to pause; known from preflight on
@@ -110,6 +111,7 @@ func (p *prepared) recall(ctx context.Context, selection manifest.Selection) err
 		return usage(err)
 	}
 	if !memory.Unfinished() {
+		p.ended = memory
 		return nil
 	}
 	roles, ok := manifest.RecallRoles(selection, p.live.Roles(), manifest.Mode(memory.Mode), memory.Stable, memory.Canary)
@@ -234,6 +236,11 @@ func (p *prepared) leftAlone(ctx context.Context) []string {
 	return titles
 }
 
+// arrived reports whether the Deployment that serves is the one that the last rollout
+// of a pair promoted. If it is not, the other one waits for its release, though both
+// are what the manifests say: it was rolled back, or has never been rolled out.
+func arrived(last *rollout.Memory, serving string) bool { return last != nil && last.Canary == serving }
+
 // unchanged reports whether the manifests hold nothing new: the pods of every
 // Deployment would stay as they are.
 func (p *prepared) unchanged(ctx context.Context) (bool, error) {
@@ -242,6 +249,9 @@ func (p *prepared) unchanged(ctx context.Context) (bool, error) {
 	}
 	deployments := []*manifest.Object{p.roles.Stable.Manifest}
 	if p.roles.Mode == manifest.Pair {
+		if !arrived(p.ended, p.roles.Stable.Name) {
+			return false, nil
+		}
 		deployments = append(deployments, p.roles.Canary.Manifest)
 	}
 	for _, deployment := range deployments {

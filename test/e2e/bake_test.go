@@ -26,7 +26,7 @@ func baked(t *testing.T, l *lab) {
 	r := l.start(t, release...)
 	require.Eventually(t, func() bool {
 		return strings.Contains(l.command(t, "status", "--namespace", namespace).stdout, "baking")
-	}, 2*time.Minute, time.Second)
+	}, soon, time.Second)
 	require.Equal(t, 2, l.replicas(t, namespace, "lobby"), "two pods are warm")
 
 	users := l.use(t, namespace, 5)
@@ -80,7 +80,7 @@ func crashed(t *testing.T, l *lab) {
 // awaitCrash is when the API server learns that a container has ended.
 func (l *lab) awaitCrash(t *testing.T, namespace string) time.Time {
 	t.Helper()
-	events, err := l.CoreV1().Pods(namespace).Watch(t.Context(), metav1.ListOptions{})
+	events, err := l.CoreV1().Pods(namespace).Watch(t.Context(), metav1.ListOptions{TimeoutSeconds: new(int64(soon / time.Second))})
 	require.NoError(t, err)
 	defer events.Stop()
 	for event := range events.ResultChan() {

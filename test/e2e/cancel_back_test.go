@@ -24,7 +24,7 @@ func backAndCancelled(t *testing.T, l *lab, namespace string) ([]string, *harnes
 	t.Helper()
 	arguments, users := release(t, l, namespace, "--drain", "10s", "--propagation", "2s")
 	liar(t, arguments[1])
-	r := l.begin(t, arguments)
+	r := l.step(t, arguments)
 	require.Eventually(t, func() bool { return l.parked(t, namespace, "lobby-canary-") > 0 }, 2*time.Minute, 20*time.Millisecond)
 	res := interrupt(t, r)
 	require.Contains(t, res.report.Message, "it was rolling back because")
@@ -48,7 +48,7 @@ func rolledBackFirst(t *testing.T, l *lab) {
 	const namespace = "rolled-back-first"
 	arguments, users := backAndCancelled(t, l, namespace)
 	require.Contains(t, l.command(t, "status", "--namespace", namespace).stdout, "being rolled back")
-	res := l.begin(t, append(arguments, "--drain", "3s")).wait(t)
+	res := l.step(t, append(arguments, "--drain", "3s")).wait(t)
 	require.Equal(t, 1, res.exit)
 	require.Equal(t, "FAIL_SHARE", res.report.Reason)
 	require.Equal(t, "baseline", res.report.Stages[0].Name, "it began anew")

@@ -28,15 +28,15 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-cancel")
 	for _, m := range moments() {
-		together(t, "cancelled: "+m.name, func(t *testing.T) { cancelled(t, l, m) })
+		t.Run("cancelled: "+m.name, func(t *testing.T) { t.Parallel(); cancelled(t, l, m) })
 	}
-	together(t, "cancelled: silent API server", func(t *testing.T) { cancelledInSilence(t, l) })
-	together(t, "killed", func(t *testing.T) { killedStep(t, l) })
-	together(t, "cancelled while it rolls back", func(t *testing.T) { cancelledRollback(t, l) })
-	together(t, "cancelled while it rolls back, and run again", func(t *testing.T) { rolledBackFirst(t, l) })
-	together(t, "held", func(t *testing.T) { heldStep(t, l) })
-	together(t, "on-failure: hold", func(t *testing.T) { stopped(t, l) })
-	together(t, "keep-failed-pod", func(t *testing.T) { kept(t, l) })
+	t.Run("cancelled: silent API server", func(t *testing.T) { t.Parallel(); cancelledInSilence(t, l) })
+	t.Run("killed", func(t *testing.T) { t.Parallel(); killedStep(t, l) })
+	t.Run("cancelled while it rolls back", func(t *testing.T) { t.Parallel(); cancelledRollback(t, l) })
+	t.Run("cancelled while it rolls back, and run again", func(t *testing.T) { t.Parallel(); rolledBackFirst(t, l) })
+	t.Run("held", func(t *testing.T) { t.Parallel(); heldStep(t, l) })
+	t.Run("on-failure: hold", func(t *testing.T) { t.Parallel(); stopped(t, l) })
+	t.Run("keep-failed-pod", func(t *testing.T) { t.Parallel(); kept(t, l) })
 }
 
 // step is what a runner says of one step, in the step itself and in its post step.
@@ -120,21 +120,19 @@ func release(t *testing.T, l *lab, namespace string, more ...string) ([]string, 
 	return append(arguments, more...), users
 }
 
-// begin starts a rollout as the step.
-func (l *lab) begin(t *testing.T, arguments []string) *running {
+// step starts a rollout as the step.
+func (l *lab) step(t *testing.T, arguments []string) *running {
 	t.Helper()
-	return l.beginBy(t, l.kubeconfig, arguments)
+	return l.stepBy(t, l.kubeconfig, arguments)
 }
 
-// beginBy starts it with another kubeconfig.
-func (l *lab) beginBy(t *testing.T, kubeconfig string, arguments []string) *running {
+// stepBy starts it with another kubeconfig.
+func (l *lab) stepBy(t *testing.T, kubeconfig string, arguments []string) *running {
 	t.Helper()
-	r := &running{report: filepath.Join(t.TempDir(), "report.json"), began: time.Now()}
-	r.cmd = command(t.Context(), "bin/l4-canary", append([]string{"run", "--kubeconfig", kubeconfig, "--report-json", r.report}, arguments...)...)
-	r.cmd.Env = append(os.Environ(), step...)
-	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
-	require.NoError(t, r.cmd.Start())
-	return r
+	report := filepath.Join(t.TempDir(), "report.json")
+	cmd := command(t.Context(), append([]string{"run", "--kubeconfig", kubeconfig, "--report-json", report}, arguments...)...)
+	cmd.Env = append(os.Environ(), step...)
+	return l.begin(t, report, cmd)
 }
 
 // post runs the post step as a runner does: by its name, with the step's own inputs,
@@ -188,7 +186,7 @@ func cancelled(t *testing.T, l *lab, m moment) {
 	t.Helper()
 	namespace := "cancelled-" + strings.ReplaceAll(m.name, " ", "-")
 	arguments, users := release(t, l, namespace, m.more...)
-	r := l.begin(t, arguments)
+	r := l.step(t, arguments)
 	require.Eventually(t, func() bool { return m.there(t, l, namespace, r) }, 2*time.Minute, 20*time.Millisecond)
 	interrupt(t, r)
 	stable, canary := l.replicas(t, namespace, "lobby"), l.replicas(t, namespace, "lobby-canary")
@@ -220,7 +218,7 @@ func killedStep(t *testing.T, l *lab) {
 	t.Helper()
 	const namespace = "killed-step"
 	arguments, users := release(t, l, namespace)
-	r := l.begin(t, arguments)
+	r := l.step(t, arguments)
 	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 1 }, time.Minute, 20*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Kill())
 	require.Error(t, r.cmd.Wait())
@@ -233,7 +231,7 @@ func heldStep(t *testing.T, l *lab) {
 	t.Helper()
 	const namespace = "held-step"
 	arguments, users := release(t, l, namespace, "--until", "50")
-	res := l.begin(t, arguments).wait(t)
+	res := l.step(t, arguments).wait(t)
 	require.Equal(t, "held", res.report.Outcome)
 	post := l.post(t, namespace)
 	require.Equal(t, 0, post.exit)
@@ -250,7 +248,7 @@ func stopped(t *testing.T, l *lab) {
 	markdown := filepath.Join(t.TempDir(), "report.md")
 	arguments, users := release(t, l, namespace, "--on-failure", "hold", "--propagation", "2s", "--report-markdown", markdown)
 	liar(t, arguments[1])
-	res := l.begin(t, arguments).wait(t)
+	res := l.step(t, arguments).wait(t)
 	require.Equal(t, 1, res.exit)
 	require.Equal(t, "stopped", res.report.Outcome)
 	require.Equal(t, "FAIL_SHARE", res.report.Reason)
@@ -275,7 +273,7 @@ func kept(t *testing.T, l *lab) {
 	const namespace = "kept"
 	arguments, users := release(t, l, namespace, "--keep-failed-pod", "true", "--move-timeout", "10s")
 	edit(t, arguments[1], "image: registry.example/lobby:1.0.0", "image: registry.example/lobby:1.0.0\n        env: [{name: NEVER_READY, value: \"true\"}]")
-	r := l.begin(t, arguments)
+	r := l.step(t, arguments)
 	res := r.wait(t)
 	require.Equal(t, 1, res.exit)
 	require.Equal(t, "rolled-back", res.report.Outcome)

@@ -107,12 +107,12 @@ func podOf(line string) string {
 }
 
 // hold talks until the conversation ends. A datagram may be lost; three in a row are
-// an end. A connection that is only slow, on a machine with much to do, is not cut.
+// an end. TCP sends again by itself, and a machine that is busy is no end either.
 func (f *flows) hold(ctx context.Context, it *flow, conn net.Conn, reader *bufio.Reader, datagrams bool) {
 	defer conn.Close()
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
-	patience := 5 * time.Second
+	patience := 10 * time.Second
 	if datagrams {
 		patience = time.Second
 	}

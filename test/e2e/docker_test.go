@@ -61,7 +61,7 @@ func containerAction(t *testing.T, l *lab) {
 		require.Regexp(t, "(?m)^"+name+"<<(\\S+)\n"+value+"\n", string(output)+"\n", name)
 	}
 	require.True(t, strings.HasPrefix(string(summary), "### ✅ Promoted"), string(summary))
-	require.FileExists(t, filepath.Join(work, "workspace", "report.json"))
+	l.learn(readReport(t, filepath.Join(work, "workspace", "report.json")))
 	require.Equal(t, 1, l.replicas(t, "action", "new-nginx"))
 	require.Equal(t, 0, l.replicas(t, "action", "old-nginx"))
 

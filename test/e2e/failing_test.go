@@ -39,7 +39,8 @@ func TestFailing(t *testing.T) {
 			l.kubectl(t, "-n", namespace, "create", "quota", "team", "--hard", "pods=2")
 		}},
 	} {
-		together(t, name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l.namespace(t, name)
 			first := l.run(t, single(t, name, "single", 2, "0.9.0", "1.0.0")...)
 			require.Equal(t, "promoted", first.report.Outcome)

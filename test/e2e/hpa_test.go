@@ -22,13 +22,13 @@ import (
 func TestHPA(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-hpa")
-	together(t, "pair", func(t *testing.T) { scaledPair(t, l) })
+	t.Run("pair", func(t *testing.T) { t.Parallel(); scaledPair(t, l) })
 	for _, finish := range []string{"adopt", "handover"} {
-		together(t, finish, func(t *testing.T) { scaledPromoted(t, l, finish) })
+		t.Run(finish, func(t *testing.T) { t.Parallel(); scaledPromoted(t, l, finish) })
 	}
-	together(t, "turned down", func(t *testing.T) { scaledTurnedDown(t, l) })
-	together(t, "killed", func(t *testing.T) { scaledKilled(t, l) })
-	together(t, "refused", func(t *testing.T) { scaledRefused(t, l) })
+	t.Run("turned down", func(t *testing.T) { t.Parallel(); scaledTurnedDown(t, l) })
+	t.Run("killed", func(t *testing.T) { t.Parallel(); scaledKilled(t, l) })
+	t.Run("refused", func(t *testing.T) { t.Parallel(); scaledRefused(t, l) })
 }
 
 // scalerText is an autoscaler of a Deployment with its name, of between 3 and most pods.

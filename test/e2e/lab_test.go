@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,11 +34,15 @@ var root = func() string {
 	return dir
 }()
 
+// soon is how long anything may take that must come, on a machine with two cores.
+const soon = 3 * time.Minute
+
 // lab is one cluster, up for the length of one test.
 type lab struct {
 	name       string
 	kubeconfig string
 	audit      string // path of the API server's audit log
+	watchers   *watchers
 	kubernetes.Interface
 }
 
@@ -45,7 +50,10 @@ type lab struct {
 func newLab(t *testing.T, name string, args ...string) *lab {
 	t.Helper()
 	l := harness.NewLab(t, name, "e2e", args...)
-	return &lab{name: name, kubeconfig: l.Kubeconfig, audit: l.AuditLog, Interface: l.Interface}
+	return &lab{
+		name: name, kubeconfig: l.Kubeconfig, audit: l.AuditLog, Interface: l.Interface,
+		watchers: &watchers{of: map[string]*watcher{}},
+	}
 }
 
 // lab runs the lab's command line and returns what it prints.
@@ -58,12 +66,6 @@ func (l *lab) lab(t *testing.T, args ...string) string {
 func (l *lab) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	return l.lab(t, append([]string{"kubectl", "--"}, args...)...)
-}
-
-// namespace makes one for the test; it goes with the cluster.
-func (l *lab) namespace(t *testing.T, name string) {
-	t.Helper()
-	l.kubectl(t, "create", "namespace", name)
 }
 
 // wait blocks until every pod of the Deployment is available.
@@ -82,9 +84,9 @@ func (l *lab) replicas(t *testing.T, namespace, deployment string) int {
 	return int(*d.Spec.Replicas)
 }
 
-// command is a program of the checkout, run in its root.
-func command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return harness.Command(ctx, root, name, args...)
+// command is the program, run in the root of the checkout.
+func command(ctx context.Context, args ...string) *exec.Cmd {
+	return harness.Command(ctx, root, "bin/l4-canary", args...)
 }
 
 // result is one run of the program.
@@ -98,7 +100,10 @@ type result struct {
 // report is what the tests read of the JSON report.
 type report struct {
 	Outcome, Reason, Message string
-	Mode                     string
+	Mode, Release, Namespace string
+	Replicas, MaxSurge       int
+	Removal                  string
+	Notices                  []string
 	Stages                   []stage
 	HeldFlows                *heldFlows
 	Troubles                 []struct{ Pod, Reason, Message string }
@@ -138,6 +143,7 @@ type stage struct {
 	Interval           *[2]float64
 	Verdict, Reason    string
 	Detail             string
+	PropagationSeconds *float64
 	Ports              []struct{ Port, Verdict string }
 }
 
@@ -149,6 +155,7 @@ func (l *lab) run(t *testing.T, args ...string) result {
 
 // running is a program that has been started.
 type running struct {
+	lab            *lab
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
 	report         string
@@ -157,12 +164,26 @@ type running struct {
 
 func (l *lab) start(t *testing.T, args ...string) *running {
 	t.Helper()
-	r := &running{report: filepath.Join(t.TempDir(), "report.json"), began: time.Now()}
-	args = append([]string{"run", "--kubeconfig", l.kubeconfig, "--report-json", r.report}, args...)
-	r.cmd = command(t.Context(), "bin/l4-canary", args...)
+	report := filepath.Join(t.TempDir(), "report.json")
+	args = append([]string{"run", "--kubeconfig", l.kubeconfig, "--report-json", report}, args...)
+	return l.begin(t, report, command(t.Context(), args...))
+}
+
+// begin starts a command that writes a report.
+func (l *lab) begin(t *testing.T, report string, cmd *exec.Cmd) *running {
+	t.Helper()
+	r := &running{lab: l, cmd: cmd, report: report, began: time.Now()}
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	require.NoError(t, r.cmd.Start())
 	return r
+}
+
+// kill ends a program without a word.
+func (r *running) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, r.cmd.Process.Kill())
+	require.Error(t, r.cmd.Wait())
+	r.lab.learn(readReport(t, r.report))
 }
 
 func (r *running) wait(t *testing.T) result {
@@ -172,12 +193,19 @@ func (r *running) wait(t *testing.T) result {
 	if _, ok := errors.AsType[*exec.ExitError](err); !ok {
 		require.NoError(t, err)
 	}
-	data, err := os.ReadFile(r.report)
-	if err == nil {
-		require.NoError(t, json.Unmarshal(data, &res.report))
-	}
+	res.report = readReport(t, r.report)
+	r.lab.learn(res.report)
 	t.Logf("exit %d after %s\n%s%s", res.exit, res.took.Round(time.Millisecond), res.stdout, res.stderr)
 	return res
+}
+
+// passed reports whether a stage has, as far as the report can be read: it is being
+// written all the time.
+func (r *running) passed(name string) bool {
+	var report report
+	data, err := os.ReadFile(r.report)
+	return err == nil && json.Unmarshal(data, &report) == nil &&
+		slices.ContainsFunc(report.Stages, func(s stage) bool { return s.Name == name && s.Verdict == "pass" })
 }
 
 // table is the report's stages for the test's log.

@@ -79,6 +79,15 @@ func (l *lab) requireUntouched(t *testing.T, since time.Time) {
 	require.Empty(t, asked.writes)
 }
 
+// requireUntouchedIn: since that time nothing in a namespace was written, by any
+// process of the program.
+func (l *lab) requireUntouchedIn(t *testing.T, namespace string, since time.Time) {
+	t.Helper()
+	require.Empty(t, slices.DeleteFunc(l.audited(t, since).writes, func(request string) bool {
+		return !strings.Contains(request, "/namespaces/"+namespace+"/")
+	}))
+}
+
 // seedWithService is the seed's manifests with something replaced in the file of
 // the Service.
 func seedWithService(t *testing.T, old, new string) string {
@@ -193,7 +202,7 @@ func planArgs() []string {
 // output runs the program and returns what it prints.
 func (l *lab) output(t *testing.T, args ...string) ([]byte, error) {
 	t.Helper()
-	out, err := command(t.Context(), "bin/l4-canary", args...).Output()
+	out, err := command(t.Context(), args...).Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Logf("%s", exit.Stderr)
 	}

@@ -53,10 +53,9 @@ func requirePromoted(t *testing.T, res result, counts ...[2]int) {
 func (l *lab) seed(t *testing.T, namespace, manifests string) {
 	t.Helper()
 	l.namespace(t, namespace)
-	w := l.watch(t, namespace, "old-nginx", "new-nginx", 1)
 	res := l.run(t, seedArgs(namespace, manifests)...)
 	requirePromoted(t, res, [2]int{1, 0}, [2]int{1, 1}, [2]int{1, 4}, [2]int{0, 1})
-	w.require(t, 4, seedMoves...)
+	l.watched(t, namespace).requireMoves(t, "old-nginx", "new-nginx", seedMoves...)
 }
 
 // TestOneNode is everything that one nftables node can show.
@@ -73,31 +72,40 @@ func TestOneNode(t *testing.T) {
 
 // rollouts are those of pairs.
 func rollouts(t *testing.T, l *lab) {
-	together(t, "seed", func(t *testing.T) { l.seed(t, "seed", "testdata/manifests/seed") })
-	together(t, "seed over UDP", func(t *testing.T) { l.seed(t, "seed-udp", "testdata/manifests/seed-udp") })
-	together(t, "ten pods", func(t *testing.T) { tenPods(t, l, "ten") })
-	together(t, "held", func(t *testing.T) { held(t, l) })
-	together(t, "crash", func(t *testing.T) {
+	t.Run("seed", func(t *testing.T) { t.Parallel(); l.seed(t, "seed", "testdata/manifests/seed") })
+	t.Run("seed over UDP", func(t *testing.T) { t.Parallel(); l.seed(t, "seed-udp", "testdata/manifests/seed-udp") })
+	t.Run("ten pods", func(t *testing.T) { t.Parallel(); tenPods(t, l, "ten") })
+	t.Run("held", func(t *testing.T) { t.Parallel(); held(t, l) })
+	t.Run("crash", func(t *testing.T) {
+		t.Parallel()
 		requireTurnedDown(t, l, "crash", "CRASH_AFTER", "1s", "CRASH_LOOP", "FAIL_RESTARTS")
 	})
-	together(t, "half answers as old", func(t *testing.T) {
+	t.Run("half answers as old", func(t *testing.T) {
+		t.Parallel()
 		requireTurnedDown(t, l, "share", "OTHER_SHARE", "0.5", "FAIL_SHARE")
 	})
-	together(t, "errors", func(t *testing.T) { requireTurnedDown(t, l, "errors", "ERROR_SHARE", "0.5", "FAIL_ERRORS") })
-	together(t, "out of memory", func(t *testing.T) {
+	t.Run("errors", func(t *testing.T) {
+		t.Parallel()
+		requireTurnedDown(t, l, "errors", "ERROR_SHARE", "0.5", "FAIL_ERRORS")
+	})
+	t.Run("out of memory", func(t *testing.T) {
+		t.Parallel()
 		requireTurnedDown(t, l, "memory", "ALLOCATE_MIB", "200", "OOM", "CRASH_LOOP", "FAIL_RESTARTS")
 	})
 	for _, kind := range []string{"missing", "denied", "private"} {
-		together(t, "image "+kind, func(t *testing.T) { badImage(t, l, kind) })
+		t.Run("image "+kind, func(t *testing.T) { t.Parallel(); badImage(t, l, kind) })
 	}
-	together(t, "interrupted", func(t *testing.T) { interrupted(t, l) })
+	t.Run("interrupted", func(t *testing.T) { t.Parallel(); interrupted(t, l) })
+	t.Run("roles alternate", func(t *testing.T) { t.Parallel(); alternating(t, l) })
 }
 
-// TestIptables is the seed where kube-proxy balances by iptables.
+// TestIptables is the seed where kube-proxy balances by iptables, and then what comes
+// of a kube-proxy that is late.
 func TestIptables(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, "e2e-iptables", "--proxy-mode", "iptables")
+	l := newLab(t, "e2e-iptables", "--proxy-mode", "iptables", "--dual-stack")
 	l.seed(t, "seed", "testdata/manifests/seed")
+	late(t, l)
 }
 
 // TestTwoNodes is ten pods over two nodes.
@@ -118,7 +126,6 @@ func tenPods(t *testing.T, l *lab, namespace string) {
 	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(root, "testdata/manifests/lobby/lobby-blue.yaml"),
 		"-f", filepath.Join(root, "testdata/manifests/lobby/service.yaml"))
 	l.wait(t, namespace, "lobby-blue")
-	w := l.watch(t, namespace, "lobby-blue", "lobby-green", 10)
 	args := append([]string{
 		"--manifests", "testdata/manifests/lobby", "--namespace", namespace, "--steps", "10,25,50,100",
 		"--stable-pattern", `^1\.8\.2 (?P<pod>\S+)`, "--canary-pattern", `^1\.9\.0 (?P<pod>\S+)`,
@@ -130,18 +137,17 @@ func tenPods(t *testing.T, l *lab, namespace string) {
 	for _, s := range res.report.Stages {
 		require.Len(t, s.Ports, 2, s.Name)
 	}
-	w.require(t, 3, "10+0", "10+1", "9+1", "9+3", "9+4", "6+4", "6+5", "5+5", "5+8", "2+8", "2+10", "0+10")
+	l.watched(t, namespace).requireMoves(t, "lobby-blue", "lobby-green", "10+0", "10+1", "9+1", "9+3", "9+4", "6+4", "6+5", "5+5", "5+8", "2+8", "2+10", "0+10")
 }
 
 // held ends below 100 %.
 func held(t *testing.T, l *lab) {
 	t.Helper()
 	l.namespace(t, "held")
-	w := l.watch(t, "held", "old-nginx", "new-nginx", 1)
 	res := l.run(t, append(seedArgs("held", "testdata/manifests/seed"), "--steps", "50")...)
 	require.Equal(t, 0, res.exit)
 	require.Equal(t, "held", res.report.Outcome)
-	w.require(t, 4, "0+0", "1+0", "1+1")
+	l.watched(t, "held").requireMoves(t, "old-nginx", "new-nginx", "0+0", "1+0", "1+1")
 }
 
 // seedWith is the seed's manifests with environment for the canary.
@@ -173,7 +179,6 @@ func requireTurnedDown(t *testing.T, l *lab, namespace, variable, value string, 
 		return strings.Replace(canary, "imagePullPolicy: Always", env, 1)
 	})
 	l.namespace(t, namespace)
-	w := l.watch(t, namespace, "old-nginx", "new-nginx", 1)
 	res := l.run(t, append(seedArgs(namespace, manifests), "--propagation", "5s")...)
 	t.Log(res.report.table())
 	require.Equal(t, 1, res.exit)
@@ -181,7 +186,7 @@ func requireTurnedDown(t *testing.T, l *lab, namespace, variable, value string, 
 	require.Contains(t, reasons, res.report.Reason, res.report.Message)
 	require.Equal(t, 1, l.replicas(t, namespace, "old-nginx"))
 	require.Equal(t, 0, l.replicas(t, namespace, "new-nginx"))
-	w.require(t, 4, "0+0", "1+0", "1+1", "1+0")
+	l.watched(t, namespace).requireMoves(t, "old-nginx", "new-nginx", "0+0", "1+0", "1+1", "1+0")
 }
 
 // badImage is a canary whose image cannot be had: the verdict comes within

@@ -28,33 +28,28 @@ import (
 func TestSingle(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-single")
-	for _, replicas := range []int{1, 3} {
-		together(t, fmt.Sprintf("adopt, equal selectors, R=%d", replicas), func(t *testing.T) {
-			releases(t, l, "single-equal", replicas, "adopt")
-		})
-	}
-	together(t, "handover, R=3", func(t *testing.T) { releases(t, l, "single", 3, "handover") })
-	together(t, "with doctor's Role", func(t *testing.T) { rightsOfDoctor(t, l) })
-	together(t, "kustomization", func(t *testing.T) { kustomized(t, l) })
-	together(t, "killed and gone on with", func(t *testing.T) { killed(t, l) })
-	together(t, "taken over", func(t *testing.T) { takenOver(t, l) })
-	together(t, "200 connections, parked", func(t *testing.T) { conversations(t, l, "single", `(?P<pod>\S+)`) })
-	together(t, "200 connections, parked by release", func(t *testing.T) { conversations(t, l, "single-equal", "") })
-	together(t, "connections of a pod that was killed", func(t *testing.T) { cut(t, l) })
-	together(t, "UDP sessions", func(t *testing.T) { sessions(t, l) })
-	together(t, "baked", func(t *testing.T) { baked(t, l) })
-	together(t, "crashed", func(t *testing.T) { crashed(t, l) })
-	together(t, "suspended", func(t *testing.T) { suspended(t, l) })
-}
-
-// together runs a test in a namespace of its own beside the others: they wait most
-// of the time.
-func together(t *testing.T, name string, test func(t *testing.T)) {
-	t.Helper()
-	t.Run(name, func(t *testing.T) {
+	releases(t, l)
+	t.Run("with doctor's Role", func(t *testing.T) { t.Parallel(); rightsOfDoctor(t, l) })
+	t.Run("kustomization", func(t *testing.T) { t.Parallel(); kustomized(t, l) })
+	t.Run("killed and gone on with", func(t *testing.T) { t.Parallel(); killed(t, l) })
+	t.Run("taken over", func(t *testing.T) { t.Parallel(); takenOver(t, l) })
+	t.Run("200 connections, parked", func(t *testing.T) { t.Parallel(); conversations(t, l, "single", `(?P<pod>\S+)`) })
+	t.Run("200 connections, parked by release", func(t *testing.T) { t.Parallel(); conversations(t, l, "single-equal", "") })
+	t.Run("connections of a pod that was killed", func(t *testing.T) { t.Parallel(); cut(t, l) })
+	t.Run("UDP sessions", func(t *testing.T) { t.Parallel(); sessions(t, l) })
+	t.Run("baked", func(t *testing.T) { t.Parallel(); baked(t, l) })
+	t.Run("crashed", func(t *testing.T) { t.Parallel(); crashed(t, l) })
+	t.Run("suspended", func(t *testing.T) { t.Parallel(); suspended(t, l) })
+	rollbacks(t, l)
+	t.Run("stable scaled", func(t *testing.T) { t.Parallel(); drift(t, l, "lobby", 4, meddling{pods: 2}, "4+2") })
+	t.Run("canary scaled", func(t *testing.T) {
 		t.Parallel()
-		test(t)
+		drift(t, l, "lobby-canary", 3, meddling{pods: 1, share: 10}, "2+3")
 	})
+	t.Run("a pod breaks while another is parked", func(t *testing.T) { t.Parallel(); brokenMeanwhile(t, l) })
+	t.Run("a parked pod is deleted", func(t *testing.T) { t.Parallel(); deletedMeanwhile(t, l, "single") })
+	t.Run("a released pod is deleted", func(t *testing.T) { t.Parallel(); deletedMeanwhile(t, l, "single-equal") })
+	t.Run("applied by kubectl", func(t *testing.T) { t.Parallel(); applied(t, l) })
 }
 
 // single are the inputs of one release of testdata's single Deployment.
@@ -99,67 +94,14 @@ func (l *lab) pods(t *testing.T, namespace string) map[string]string {
 // image is what the template of the single Deployment says.
 func (l *lab) image(t *testing.T, namespace string) string {
 	t.Helper()
-	d, err := l.AppsV1().Deployments(namespace).Get(t.Context(), "lobby", metav1.GetOptions{})
-	require.NoError(t, err)
-	return d.Spec.Template.Spec.Containers[0].Image
+	return l.imageOf(t, namespace, "lobby")
 }
 
-// releases is a first version, two more under the same name, one that is the same,
-// and the way back, with clients who must notice nothing.
-func releases(t *testing.T, l *lab, dir string, replicas int, finish string) {
+func (l *lab) imageOf(t *testing.T, namespace, deployment string) string {
 	t.Helper()
-	namespace := fmt.Sprintf("%s-%d", dir, replicas)
-	l.namespace(t, namespace)
-	first := l.run(t, single(t, namespace, dir, replicas, "0.9.0", "1.0.0")...)
-	require.Equal(t, "promoted", first.report.Outcome)
-	require.Equal(t, "bootstrap", first.report.Mode)
-	require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
-
-	users := l.use(t, namespace, 5)
-	for _, release := range [][2]string{{"1.0.0", "1.1.0"}, {"1.1.0", "1.2.0"}} {
-		before := l.pods(t, namespace)
-		res := l.run(t, single(t, namespace, dir, replicas, release[0], release[1], "--finish", finish, "--steps", "50,100")...)
-		t.Log(res.report.table())
-		require.Equal(t, 0, res.exit)
-		require.Equal(t, "promoted", res.report.Outcome)
-		require.Equal(t, "single", res.report.Mode)
-		require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
-		require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"), "no copy is left")
-		require.Contains(t, l.image(t, namespace), release[1])
-		after := l.pods(t, namespace)
-		require.Len(t, after, replicas)
-		for name := range before {
-			require.NotContains(t, after, name)
-		}
-		if finish == "handover" {
-			for name := range after {
-				require.Contains(t, name, "lobby-canary-", "the pods that were judged serve on")
-			}
-			l.wait(t, namespace, "lobby")
-			l.requireOlder(t, namespace, res.report.FinishedAt.Add(-2*time.Second))
-		}
-	}
-	again := l.run(t, single(t, namespace, dir, replicas, "1.1.0", "1.2.0", "--finish", finish)...)
-	require.Equal(t, 0, again.exit)
-	require.Equal(t, "nothing-to-do", again.report.Outcome)
-
-	back := l.command(t, "rollback", "--namespace", namespace, "--service", "lobby", "--drain", "2s")
-	require.Equal(t, 0, back.exit, back.stderr)
-	require.Contains(t, l.image(t, namespace), "1.1.0")
-	require.Equal(t, replicas, l.replicas(t, namespace, "lobby"))
-	require.Equal(t, -1, l.replicas(t, namespace, "lobby-canary"))
-	l.requireTidy(t, namespace)
-	require.Equal(t, 0, l.command(t, "rollback", "--namespace", namespace).exit, "there is nothing left to do")
-
-	// What was rolled back can be promoted after all.
-	res := l.run(t, single(t, namespace, dir, replicas, "1.1.0", "1.2.0", "--finish", finish, "--steps", "100")...)
-	require.Equal(t, "promoted", res.report.Outcome)
-	require.Contains(t, l.image(t, namespace), "1.2.0")
-	l.wait(t, namespace, "lobby")
-	if finish == "handover" {
-		l.requireOlder(t, namespace, res.report.FinishedAt.Add(-2*time.Second))
-	}
-	users.RequireNoneLost(t)
+	d, err := l.AppsV1().Deployments(namespace).Get(t.Context(), deployment, metav1.GetOptions{})
+	require.NoError(t, err)
+	return d.Spec.Template.Spec.Containers[0].Image
 }
 
 // requireOlder: every pod was there at that time, so what was judged serves on.
@@ -187,7 +129,7 @@ func kustomized(t *testing.T, l *lab) {
 // command runs another command of the program with the lab's kubeconfig.
 func (l *lab) command(t *testing.T, args ...string) result {
 	t.Helper()
-	cmd := command(t.Context(), "bin/l4-canary", append([]string{args[0], "--kubeconfig", l.kubeconfig}, args[1:]...)...)
+	cmd := command(t.Context(), append([]string{args[0], "--kubeconfig", l.kubeconfig}, args[1:]...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	began := time.Now()
@@ -223,7 +165,7 @@ func begun(t *testing.T, l *lab, namespace string) (*running, *harness.Clients) 
 	require.Equal(t, "promoted", first.report.Outcome)
 	users := l.use(t, namespace, 5)
 	r := l.start(t, single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50,100")...)
-	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 2 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 2 }, soon, 50*time.Millisecond)
 	return r, users
 }
 
@@ -232,8 +174,7 @@ func begun(t *testing.T, l *lab, namespace string) (*running, *harness.Clients) 
 func killed(t *testing.T, l *lab) {
 	t.Helper()
 	r, users := begun(t, l, "killed")
-	require.NoError(t, r.cmd.Process.Kill())
-	require.Error(t, r.cmd.Wait())
+	r.kill(t)
 	status := l.command(t, "status", "--namespace", "killed")
 	require.Contains(t, status.stdout, "stages, passed 0 %")
 

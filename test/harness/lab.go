@@ -70,6 +70,7 @@ func NewLab(t *testing.T, name, userAgent string, args ...string) *Lab {
 	l.Config, err = clientcmd.BuildConfigFromFlags("", l.Kubeconfig)
 	require.NoError(t, err)
 	l.Config.UserAgent = userAgent
+	l.Config.QPS = -1 // tests share one client, and none shall wait for another
 	l.Interface, err = kubernetes.NewForConfig(l.Config)
 	require.NoError(t, err)
 	return l
