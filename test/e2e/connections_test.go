@@ -254,16 +254,6 @@ func conversations(t *testing.T, l *lab, dir, pod string) {
 	res.report.HeldFlows.requireAlike(t, when)
 }
 
-// passed reports whether a stage has, by the report that is written meanwhile.
-func (r *running) passed(name string) bool {
-	var now report
-	data, err := os.ReadFile(r.report)
-	if err != nil || json.Unmarshal(data, &now) != nil {
-		return false
-	}
-	return slices.ContainsFunc(now.Stages, func(s stage) bool { return s.Name == name && s.Verdict == "pass" })
-}
-
 // cut: a pod that serves is killed by force in a pause. What the report says of its flows
 // must be seen to be right when there is something to say.
 func cut(t *testing.T, l *lab) {

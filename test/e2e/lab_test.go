@@ -110,7 +110,6 @@ type report struct {
 	Rollback                 *struct{ Stable, Canary int }
 	FinishedAt               time.Time
 	PausedAutoscalers        []string
-	Notices                  []string
 }
 
 // heldFlows are those of --hold-open.

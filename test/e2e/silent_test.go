@@ -65,7 +65,7 @@ func cancelledInSilence(t *testing.T, l *lab) {
 	const namespace = "cancelled-silence"
 	arguments, users := release(t, l, namespace)
 	m := l.mute(t)
-	r := l.beginBy(t, m.kubeconfig, arguments)
+	r := l.stepBy(t, m.kubeconfig, arguments)
 	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 1 }, time.Minute, 20*time.Millisecond)
 	m.silent.Store(true)
 	interrupt(t, r)
