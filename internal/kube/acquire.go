@@ -41,8 +41,8 @@ func (c *Client) Acquire(ctx context.Context, namespace, service string, me Hold
 			}
 		}
 		lease, held, err := c.claim(ctx, namespace, service, me, record)
-		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-			continue
+		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || record != nil && apierrors.IsNotFound(err) {
+			continue // it changed, or was deleted by who was done with it: look again
 		}
 		return lease, held, err
 	}
@@ -64,7 +64,7 @@ func (c *Client) expire(ctx context.Context, namespace string, record *LeaseReco
 		marked := record.object.DeepCopy()
 		metav1.SetMetaDataAnnotation(&marked.ObjectMeta, seizedAnnotation, me.String())
 		object, err := api.Update(ctx, marked, metav1.UpdateOptions{FieldManager: FieldManager})
-		if apierrors.IsConflict(err) {
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 			return nil, nil //nolint:nilnil // it changed: look again
 		}
 		if err != nil {

@@ -67,6 +67,7 @@ func (w *world) update(t *testing.T, d *appsv1.Deployment) {
 // API server would but for the watch event, which deliver sends.
 func (w *world) scaling(t *testing.T, failures ...error) (patches *[]clienttesting.PatchActionImpl) {
 	t.Helper()
+	synctest.Wait() // the watches have begun, and read no reactor any more
 	patches = &[]clienttesting.PatchActionImpl{}
 	w.typed.PrependReactor("patch", "deployments", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		patch, ok := action.(clienttesting.PatchActionImpl)

@@ -53,7 +53,10 @@ func (l *leases) stopWhenLost(t *testing.T, lease *Lease, held context.Context, 
 func TestRollbacksWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, first *Lease){
-		"done": func(t *testing.T, first *Lease) { require.NoError(t, first.Release(t.Context(), false)) },
+		"done": func(t *testing.T, first *Lease) {
+			t.Helper()
+			require.NoError(t, first.Release(t.Context(), false))
+		},
 		"gone": func(_ *testing.T, first *Lease) { die(first) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,24 +69,29 @@ func TestRollbacksWaitForEachOther(t *testing.T) {
 				go l.stopWhenLost(t, lease, held, rollbacks[0].me, rollbacks[1].me)
 				type holding struct {
 					lease *Lease
-					held  context.Context
+					lost  func() error
+					err   error
 				}
 				won := make(chan holding, len(rollbacks))
 				for _, p := range rollbacks {
 					go func() {
-						if lease, held, err := p.acquire(t, Acquisition{Seize: true}); err == nil {
-							won <- holding{lease, held}
+						lease, held, err := p.acquire(t, Acquisition{Seize: true})
+						if err != nil {
+							held = t.Context()
 						}
+						won <- holding{lease, held.Err, err}
 					}()
 				}
 				first := <-won
+				require.NoError(t, first.err)
 				require.Less(t, l.written(), 120, "they fight over the mark")
 				time.Sleep(5 * time.Minute)
 				require.Empty(t, won)
-				require.NoError(t, first.held.Err(), "a rollback is not taken over by another")
+				require.NoError(t, first.lost(), "a rollback is not taken over by another")
 				end(t, first.lease)
 				began := time.Now()
 				second := <-won
+				require.NoError(t, second.err)
 				require.LessOrEqual(t, time.Since(began), expiresIn)
 				require.Equal(t, name == "done", second.lease.State() == nil)
 				die(second.lease)

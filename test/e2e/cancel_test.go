@@ -57,6 +57,7 @@ type moment struct {
 func moments() []moment {
 	replicas := func(deployment string, n int) func(*testing.T, *lab, string, *running) bool {
 		return func(t *testing.T, l *lab, namespace string, _ *running) bool {
+			t.Helper()
 			return l.replicas(t, namespace, deployment) == n
 		}
 	}
@@ -71,12 +72,14 @@ func moments() []moment {
 		{"baseline", []string{"--rate", "20"}, reported(`"name": "baseline"`), 2},
 		{"pods start", nil, replicas("lobby-canary", 1), 2},
 		{"pods drain", []string{"--drain", "20s"}, func(t *testing.T, l *lab, namespace string, _ *running) bool {
+			t.Helper()
 			return l.parked(t, namespace, "lobby-") > 0
 		}, 2},
 		{"sampling", []string{"--rate", "50"}, reported(`(?s)"name": "50".*"samples": [1-9]`), 1},
 		{"pause", []string{"--steps", "50:5m,100"}, reported(`(?s)"name": "50".*"verdict": "pass"`), 1},
 		{"last stage", nil, replicas("lobby", 0), 0},
 		{"adopt", nil, func(t *testing.T, l *lab, namespace string, _ *running) bool {
+			t.Helper()
 			return l.phase(t, namespace) == "adopting"
 		}, -1},
 	}

@@ -265,7 +265,7 @@ func cut(t *testing.T, l *lab) {
 		"--hold-open", "60", "--stable-pattern", `^1\.0\.0 (?P<pod>\S+)`)...)
 	require.Eventually(t, func() bool { return r.passed("50") }, 2*time.Minute, 200*time.Millisecond)
 	victim := ""
-	for _, pod := range strings.Fields(l.kubectl(t, "-n", namespace, "get", "pods", "-l", "app=lobby", "-o", "name")) {
+	for pod := range strings.FieldsSeq(l.kubectl(t, "-n", namespace, "get", "pods", "-l", "app=lobby", "-o", "name")) {
 		if name := strings.TrimPrefix(pod, "pod/"); !strings.HasPrefix(name, "lobby-canary-") {
 			victim = name
 		}

@@ -34,8 +34,12 @@ func TestFailing(t *testing.T) {
 			more: []string{"--move-timeout", "20s"}},
 		"no-node": {reason: "UNSCHEDULABLE", soonest: 3 * time.Minute, latest: 4 * time.Minute, template: "nodeSelector: {disk: ssd}"},
 		"node-comes": {reason: "DEADLINE", soonest: 220 * time.Second, latest: 270 * time.Second, template: "nodeSelector: {disk: ssd}",
-			more: []string{"--move-timeout", "230s"}, meddle: func(t *testing.T, namespace string) { announceNode(t, l, namespace) }},
+			more: []string{"--move-timeout", "230s"}, meddle: func(t *testing.T, namespace string) {
+				t.Helper()
+				announceNode(t, l, namespace)
+			}},
 		"quota": {reason: "QUOTA", soonest: 3 * time.Minute, latest: 4 * time.Minute, meddle: func(t *testing.T, namespace string) {
+			t.Helper()
 			l.kubectl(t, "-n", namespace, "create", "quota", "team", "--hard", "pods=2")
 		}},
 	} {

@@ -201,10 +201,10 @@ func (r *running) wait(t *testing.T) result {
 // passed reports whether a stage has, as far as the report can be read: it is being
 // written all the time.
 func (r *running) passed(name string) bool {
-	var report report
+	var now report
 	data, err := os.ReadFile(r.report)
-	return err == nil && json.Unmarshal(data, &report) == nil &&
-		slices.ContainsFunc(report.Stages, func(s stage) bool { return s.Name == name && s.Verdict == "pass" })
+	return err == nil && json.Unmarshal(data, &now) == nil &&
+		slices.ContainsFunc(now.Stages, func(s stage) bool { return s.Name == name && s.Verdict == "pass" })
 }
 
 // table is the report's stages for the test's log.

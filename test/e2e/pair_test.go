@@ -52,6 +52,7 @@ func alternating(t *testing.T, l *lab) {
 
 // requireSides: a release of the pair has passed every stage and left these pods.
 func requireSides(t *testing.T, l *lab, namespace string) func(res result, pods string) {
+	t.Helper()
 	return func(res result, pods string) {
 		t.Helper()
 		t.Log(res.report.table())

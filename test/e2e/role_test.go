@@ -66,7 +66,7 @@ func (l *lab) answered(t *testing.T, user string) (asked int, forbidden []string
 	t.Helper()
 	file, err := os.Open(l.audit)
 	require.NoError(t, err)
-	defer file.Close()
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
 	scanner := bufio.NewScanner(file)
 	scanner.Buffer(nil, 1<<22)
 	for scanner.Scan() {

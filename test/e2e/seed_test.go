@@ -72,6 +72,7 @@ func TestOneNode(t *testing.T) {
 
 // rollouts are those of pairs.
 func rollouts(t *testing.T, l *lab) {
+	t.Helper()
 	t.Run("seed", func(t *testing.T) { t.Parallel(); l.seed(t, "seed", "testdata/manifests/seed") })
 	t.Run("seed over UDP", func(t *testing.T) { t.Parallel(); l.seed(t, "seed-udp", "testdata/manifests/seed-udp") })
 	t.Run("ten pods", func(t *testing.T) { t.Parallel(); tenPods(t, l, "ten") })

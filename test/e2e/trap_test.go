@@ -99,7 +99,7 @@ func (l *lab) awaitSilence(t *testing.T, namespace, pod string) {
 	const enough = 40 // in a row, of three pods or four
 	silent := 0
 	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", l.address(t, namespace))
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.address(t, namespace))
 		require.NoError(t, err)
 		defer conn.Close()
 		line, err := bufio.NewReader(conn).ReadString('\n')

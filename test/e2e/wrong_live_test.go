@@ -107,6 +107,7 @@ func (l *lab) requireRest(t *testing.T) {
 func wrongCredentials(t *testing.T, l *lab, sound string) {
 	t.Helper()
 	as := func(t *testing.T, account, duration string, role ...string) *lab {
+		t.Helper()
 		l.kubectl(t, "-n", "preflight", "create", "serviceaccount", account)
 		l.kubectl(t, append([]string{"-n", "preflight", "create", "rolebinding", account, "--serviceaccount", "preflight:" + account}, role...)...)
 		other := *l

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,9 +44,7 @@ func wrongManifests(t *testing.T, l *lab) {
 	t.Helper()
 	rows := serviceRows()
 	for _, more := range []map[string]wrong{deploymentRows(), inputRows(), textRows()} {
-		for name, row := range more {
-			rows[name] = row
-		}
+		maps.Copy(rows, more)
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
