@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // obstacles are what a namespace can hold against a rollout of testdata's lobby.
@@ -77,21 +79,26 @@ metadata: {name: motd}
 data: {MOTD: hello}
 `
 
-// lobby is a directory with testdata's pair at three pods a side, which read a
-// ConfigMap, its texts changed.
+// lobby is a folder with testdata's lobby, three pods of it, and something replaced.
 func lobby(t *testing.T, replace ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	replacer := strings.NewReplacer(append(replace, "replicas: 10", "replicas: 3")...)
-	write := func(name, text string) {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(replacer.Replace(text)), 0o600))
-	}
-	write("motd.yaml", motd)
 	for _, name := range []string{"lobby-blue.yaml", "lobby-green.yaml", "service.yaml"} {
 		data, err := os.ReadFile(filepath.Join(root, "testdata/manifests/lobby", name))
 		require.NoError(t, err)
-		write(name, strings.Replace(string(data), "      - name: lobby\n", "      - name: lobby\n        envFrom: [{configMapRef: {name: motd}}]\n", 1))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(replacer.Replace(string(data))), 0o600))
 	}
+	return dir
+}
+
+// motto is the same, with a ConfigMap that the pods of both sides read.
+func motto(t *testing.T, replace ...string) string {
+	t.Helper()
+	const container = "      - name: lobby\n"
+	dir := lobby(t, append(replace, container, container+"        envFrom: [{configMapRef: {name: motd}}]\n")...)
+	text := strings.NewReplacer(replace...).Replace(motd)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "motd.yaml"), []byte(text), 0o600))
 	return dir
 }
 
@@ -110,7 +117,7 @@ func preflight(t *testing.T, l *lab) {
 	t.Helper()
 	const namespace = "preflight"
 	l.namespace(t, namespace)
-	sound := lobby(t)
+	sound := motto(t)
 	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(sound, "motd.yaml"), "-f", filepath.Join(sound, "lobby-blue.yaml"), "-f", filepath.Join(sound, "service.yaml"))
 	l.wait(t, namespace, "lobby-blue")
 	began := time.Now()
@@ -148,7 +155,8 @@ func obstructed(t *testing.T, l *lab) {
 	require.Eventually(t, func() bool {
 		return l.kubectl(t, "-n", namespace, "get", "resourcequota/team", "-o", "jsonpath={.status.used.pods}") == "4"
 	}, time.Minute, 200*time.Millisecond)
-	big := lobby(t, "image: registry.example/lobby-green:1.9.0", "image: registry.example/lobby-green:1.9.0\n        resources: {limits: {memory: 64Mi}}")
+	l.awaitPolicy(t, namespace, "labels are fixed here")
+	big := motto(t, "image: registry.example/lobby-green:1.9.0", "image: registry.example/lobby-green:1.9.0\n        resources: {limits: {memory: 64Mi}}")
 	errors := []string{
 		`HorizontalPodAutoscaler busy scales Deployment "lobby-blue"`,
 		`container "lobby" asks for 64Mi of memory, and LimitRange "sizes" allows at most 8Mi`,
@@ -171,4 +179,18 @@ func obstructed(t *testing.T, l *lab) {
 		require.Contains(t, l.preflighted(t, 2, "--manifests", big), says)
 	}
 	l.requireUntouched(t, began)
+}
+
+// awaitPolicy waits until an admission policy is in force: the API server takes a
+// moment to hear of it.
+func (l *lab) awaitPolicy(t *testing.T, namespace, says string) {
+	t.Helper()
+	pods, err := l.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "track=blue"})
+	require.NoError(t, err)
+	require.NotEmpty(t, pods.Items)
+	require.Eventually(t, func() bool {
+		_, err := l.CoreV1().Pods(namespace).Patch(t.Context(), pods.Items[0].Name, types.MergePatchType,
+			[]byte(`{"metadata":{"labels":{"app":null}}}`), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+		return err != nil && strings.Contains(err.Error(), says)
+	}, time.Minute, 100*time.Millisecond)
 }

@@ -102,7 +102,7 @@ func (s *scene) recall(it instant, lease *coordinationv1.Lease) {
 	if err := json.Unmarshal([]byte(state), &s.memory); err != nil {
 		s.broke(it, "the Lease cannot be read: %v", err)
 	}
-	s.armed = true
+	s.armed = s.memory.Replicas > 0 // else no rollout has written it
 	if was.Release != s.memory.Release {
 		s.image = "" // until its Deployment is applied
 	}

@@ -97,7 +97,7 @@ func (l *lab) fiveLines(t *testing.T, namespace, manifests, from, to string, mor
 	secret, err := clientcmd.Write(*config)
 	require.NoError(t, err)
 	report := filepath.Join(t.TempDir(), "report.json")
-	cmd := command(t.Context(), "bin/l4-canary")
+	cmd := command(t.Context())
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	for _, input := range append([]string{
 		"KUBECONFIG=" + string(secret),

@@ -86,7 +86,7 @@ func wrongLive(t *testing.T, l *lab, sound string) {
 			kubectl(row.do)
 			manifests := sound
 			if row.replace != nil {
-				manifests = lobby(t, row.replace...)
+				manifests = motto(t, row.replace...)
 			}
 			require.Contains(t, l.preflighted(t, row.exit, "--manifests", manifests), row.says)
 		})
@@ -122,7 +122,7 @@ func wrongCredentials(t *testing.T, l *lab, sound string) {
 	})
 	t.Run("rights", func(t *testing.T) {
 		viewer := as(t, "viewer", "2h", "--clusterrole", "view")
-		dir := lobby(t)
+		dir := motto(t)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "namespace.yaml"), []byte("{apiVersion: v1, kind: Namespace, metadata: {name: preflight}}"), 0o600))
 		says := viewer.preflighted(t, 3, "--manifests", dir)
 		require.Equal(t, 1, strings.Count(says, "lack rights"), "all in one message")

@@ -48,7 +48,7 @@ func wrongManifests(t *testing.T, l *lab) {
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			dir := lobby(t, row.replace...)
+			dir := motto(t, row.replace...)
 			if row.file != "" {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, "more.yaml"), []byte(row.file), 0o600))
 			}
@@ -58,7 +58,7 @@ func wrongManifests(t *testing.T, l *lab) {
 		})
 	}
 	t.Run("what reaches stable comes first", func(t *testing.T) {
-		dir := lobby(t, "MOTD: hello", "MOTD: bye")
+		dir := motto(t, "MOTD: hello", "MOTD: bye")
 		worker := strings.NewReplacer("KIND", "Deployment", "app: lobby", "app: worker", "relay", "worker").Replace(relay)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "more.yaml"), []byte(worker), 0o600))
 		says := l.preflighted(t, warnedExit, "--manifests", dir)
