@@ -20,8 +20,9 @@ import (
 type version struct {
 	uid        types.UID
 	generation int64
-	gone       bool // we deleted it
-	seen       bool // a cache has held it: if it is not there any more, somebody else deleted it
+	others     int64 // changes by others that came before it
+	gone       bool  // we deleted it
+	seen       bool  // a cache has held it: if it is not there any more, somebody else deleted it
 }
 
 // seenBy reports whether a cache that holds d, or nothing, has seen the write.
@@ -45,10 +46,12 @@ func (v version) foreign(d *appsv1.Deployment) (int, string) {
 		return 1, "was deleted"
 	case d.UID != v.uid:
 		return 1, "was deleted and made anew"
-	case d.Generation <= v.generation:
+	}
+	changes := v.others + max(0, d.Generation-v.generation)
+	if changes == 0 {
 		return 0, ""
 	}
-	return int(d.Generation - v.generation), meddled(d.ManagedFields)
+	return int(changes), meddled(d.ManagedFields)
 }
 
 // deployment reads one from the cache, nil if there is none. What it is when it is
@@ -93,11 +96,11 @@ func (c *Cluster) wrote(name string, v version) {
 func (c *Cluster) wroteSpec(name string, uid types.UID, from, to int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v := c.written[name]
-	if v.uid == uid && v.generation < from {
-		to -= from - v.generation
+	v := version{uid: uid, generation: to}
+	if was := c.written[name]; was.uid == uid {
+		v.others = was.others + max(0, from-was.generation)
 	}
-	c.written[name] = version{uid: uid, generation: to}
+	c.written[name] = v
 }
 
 // meddled says what of a Deployment's spec another manager set last, and which.

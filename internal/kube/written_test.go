@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -42,6 +44,7 @@ func TestForeignChanges(t *testing.T) {
 		require.Equal(t, 1, stable().Foreign)
 
 		require.NoError(t, w.cluster.Scale(t.Context(), probe.Stable, 1, 0))
+		w.requireStale(t)
 		w.update(t, generation(0, 10))
 		require.Equal(t, 1, stable().Foreign, "it was changed all the same")
 		require.NotEmpty(t, stable().Change)
@@ -59,6 +62,16 @@ func TestMeddled(t *testing.T) {
 	earlier.Time, set.Time = &before, &after
 	require.Equal(t, `was changed by "kubectl-set" (of its spec that set paused, template)`, meddled([]metav1.ManagedFieldsEntry{set, earlier, ours, status}))
 	require.Equal(t, "was changed", meddled([]metav1.ManagedFieldsEntry{ours, status}))
+}
+
+// requireStale: the watches have not told yet of our own last write.
+func (w *world) requireStale(t *testing.T) {
+	t.Helper()
+	synctest.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := w.cluster.Next(ctx, 0)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // TestForeignDeletion: a Deployment that is gone, or another of its name, is news, and
