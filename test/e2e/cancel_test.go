@@ -223,8 +223,7 @@ func killedStep(t *testing.T, l *lab) {
 	arguments, users := release(t, l, namespace)
 	r := l.step(t, arguments)
 	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 1 }, time.Minute, 20*time.Millisecond)
-	require.NoError(t, r.cmd.Process.Kill())
-	require.Error(t, r.cmd.Wait())
+	r.kill(t)
 	require.Equal(t, 0, l.post(t, namespace).exit)
 	requireBack(t, l, namespace, users)
 }

@@ -271,6 +271,7 @@ func cut(t *testing.T, l *lab) {
 		}
 	}
 	require.NotEmpty(t, victim)
+	l.watched(t, namespace).meddle(meddling{ready: 1, share: 50})
 	l.kubectl(t, "-n", namespace, "delete", "pod", victim, "--grace-period=0", "--force")
 	res := r.wait(t)
 	require.Equal(t, "promoted", res.report.Outcome)

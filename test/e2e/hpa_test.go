@@ -77,6 +77,7 @@ func (l *lab) requireScaler(t *testing.T, namespace string, was *autoscalingv2.H
 // requireFights: the autoscaler is at work. It takes a count that is not its own back.
 func (l *lab) requireFights(t *testing.T, namespace, deployment string) {
 	t.Helper()
+	l.watched(t, namespace).meddle(meddling{ready: 1})
 	l.kubectl(t, "-n", namespace, "scale", "deployment/"+deployment, "--replicas=2")
 	require.Eventually(t, func() bool { return l.replicas(t, namespace, deployment) == 3 }, time.Minute, 200*time.Millisecond)
 }
@@ -162,8 +163,7 @@ func scaledKilled(t *testing.T, l *lab) {
 	was := scaled(t, l, namespace)
 	r := l.start(t, slow(t, namespace, "--hpa", "pause")...)
 	require.Eventually(t, func() bool { return l.replicas(t, namespace, "lobby") == 2 }, time.Minute, 50*time.Millisecond)
-	require.NoError(t, r.cmd.Process.Kill())
-	require.Error(t, r.cmd.Wait())
+	r.kill(t)
 	status := l.command(t, "status", "--namespace", namespace)
 	require.True(t, strings.HasPrefix(status.stdout, "autoscaling of HorizontalPodAutoscaler lobby is paused\n"), status.stdout)
 	require.Never(t, func() bool { return l.replicas(t, namespace, "lobby") != 2 }, 20*time.Second, 200*time.Millisecond)
