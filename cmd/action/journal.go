@@ -34,7 +34,7 @@ type journal struct {
 
 	grouped bool
 	saved   time.Time
-	decided int // stages, when it was
+	decided int // stages and verdicts, when it was
 }
 
 // Stage implements rollout.Journal.
@@ -61,10 +61,11 @@ func (j *journal) Progress(line string) { j.log.Info("sampling", "so_far", line)
 // saves several times a second.
 const saveEvery = time.Second
 
-// Save implements rollout.Journal. A verdict is written at once: after it nothing
-// may happen for as long as the stage pauses.
+// Save implements rollout.Journal. The beginning of a stage and its verdict are written
+// at once: after either nothing may happen for as long as pods start or the stage
+// pauses.
 func (j *journal) Save(record *rollout.Record) {
-	decided := 0
+	decided := len(record.Stages)
 	for _, stage := range record.Stages {
 		if stage.Verdict != "" {
 			decided++
