@@ -14,8 +14,8 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// TestVerdictIsWritten: the report on disk has it before the pause begins, however
-// short a while ago it was written.
+// TestVerdictIsWritten: the report on disk has it before the pause begins, and a stage
+// as soon as it begins, however short a while ago it was written.
 func TestVerdictIsWritten(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -35,4 +35,7 @@ func TestVerdictIsWritten(t *testing.T) {
 	record.Stages[0].Verdict, record.Stages[0].Reason = rollout.Pass, rollout.ReasonPass
 	j.Save(record)
 	require.Contains(t, written(), `"verdict": "pass"`)
+	record.Stages = append(record.Stages, rollout.StageRecord{Name: "100"})
+	j.Save(record)
+	require.Contains(t, written(), `"name": "100"`)
 }
