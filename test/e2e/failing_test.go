@@ -32,13 +32,13 @@ func TestFailing(t *testing.T) {
 		"config": {reason: "CONFIG", latest: 30 * time.Second, edit: "envFrom: [{configMapRef: {name: missing}}]"},
 		"never-ready": {reason: "DEADLINE", soonest: 20 * time.Second, latest: time.Minute, edit: "env: [{name: NEVER_READY, value: \"true\"}]",
 			more: []string{"--move-timeout", "20s"}},
-		"no-node": {reason: "UNSCHEDULABLE", soonest: 3 * time.Minute, latest: 4 * time.Minute, template: "nodeSelector: {disk: ssd}"},
+		"no-node": {reason: "UNSCHEDULABLE", soonest: 170 * time.Second, latest: 4 * time.Minute, template: "nodeSelector: {disk: ssd}"},
 		"node-comes": {reason: "DEADLINE", soonest: 220 * time.Second, latest: 270 * time.Second, template: "nodeSelector: {disk: ssd}",
 			more: []string{"--move-timeout", "230s"}, meddle: func(t *testing.T, namespace string) {
 				t.Helper()
 				announceNode(t, l, namespace)
 			}},
-		"quota": {reason: "QUOTA", soonest: 3 * time.Minute, latest: 4 * time.Minute, meddle: func(t *testing.T, namespace string) {
+		"quota": {reason: "QUOTA", soonest: 170 * time.Second, latest: 4 * time.Minute, meddle: func(t *testing.T, namespace string) {
 			t.Helper()
 			l.kubectl(t, "-n", namespace, "create", "quota", "team", "--hard", "pods=2")
 		}},
