@@ -30,7 +30,7 @@ func TestFailing(t *testing.T) {
 		meddle   func(t *testing.T, namespace string)
 	}{
 		"config": {reason: "CONFIG", latest: 30 * time.Second, edit: "envFrom: [{configMapRef: {name: missing}}]"},
-		"never-ready": {reason: "DEADLINE", soonest: 20 * time.Second, latest: time.Minute, edit: "env: [{name: NEVER_READY, value: \"true\"}]",
+		"never-ready": {reason: "DEADLINE", soonest: 18 * time.Second, latest: time.Minute, edit: "env: [{name: NEVER_READY, value: \"true\"}]",
 			more: []string{"--move-timeout", "20s"}},
 		"no-node": {reason: "UNSCHEDULABLE", soonest: 170 * time.Second, latest: 4 * time.Minute, template: "nodeSelector: {disk: ssd}"},
 		"node-comes": {reason: "DEADLINE", soonest: 220 * time.Second, latest: 270 * time.Second, template: "nodeSelector: {disk: ssd}",
