@@ -98,13 +98,7 @@ func (r *run) step(ctx context.Context, to counts) error {
 // registered gives a balancer that sends flows to the pods itself Settle to hear of the
 // new ones, before others leave.
 func (r *run) registered(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, r.Settle)
-	defer cancel()
-	_, err := r.follow(limited, func(s State) (bool, error) { return false, r.hopeless(s) })
-	if limited.Err() != nil && ctx.Err() == nil {
-		return nil
-	}
-	return err
+	return r.linger(ctx, r.Settle, func(State) bool { return false })
 }
 
 // write sets the replicas of the side that differs.

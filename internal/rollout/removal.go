@@ -247,13 +247,18 @@ func (r *run) drainTerminating(ctx context.Context) error {
 	return err
 }
 
-// rest lets time pass, which counts as drain. It returns errMoved as soon as the state is what moved
-// says, and a Setback on drift and on pods beyond help.
+// rest lingers, which counts as drain.
 func (r *run) rest(ctx context.Context, duration time.Duration, moved func(State) bool) error {
-	limited, cancel := context.WithTimeout(ctx, duration)
-	defer cancel()
 	began := time.Now()
 	defer func() { r.drained += time.Since(began) }()
+	return r.linger(ctx, duration, moved)
+}
+
+// linger lets time pass. It returns errMoved as soon as the state is what moved says,
+// and a Setback on drift and on pods beyond help.
+func (r *run) linger(ctx context.Context, duration time.Duration, moved func(State) bool) error {
+	limited, cancel := context.WithTimeout(ctx, duration)
+	defer cancel()
 	_, err := r.follow(limited, func(s State) (bool, error) {
 		if moved(s) {
 			return false, errMoved
