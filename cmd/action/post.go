@@ -148,7 +148,7 @@ func (c *Command) finish(ctx context.Context, client *kube.Client, left *leftove
 	limited, cancel := context.WithTimeoutCause(held, finishIn, errNoTime)
 	defer cancel()
 	moves := rollout.Options{
-		Drain: cutDrain(options.Drain.Or(autoDrain), memory), MoveTimeout: options.MoveTimeout, KeepFailed: options.KeepFailedPod,
+		Drain: cutDrain(drain(options.Drain, memory.PodTargets), memory), MoveTimeout: options.MoveTimeout, KeepFailed: options.KeepFailedPod,
 	}
 	err = c.undo(limited, client, lease, record, memory, moves, j)
 	return j.undone(ctx, lease, record, err)
