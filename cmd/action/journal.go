@@ -29,6 +29,7 @@ type journal struct {
 	options  config.Faces
 	path     func(string) string // a file's name as the process sees it
 	logs     *kube.Cluster
+	tell     func(context.Context, kube.Event) error // nil: nobody listens
 
 	cancelled func() bool // somebody told the program to stop
 
@@ -40,11 +41,16 @@ type journal struct {
 // Stage implements rollout.Journal.
 func (j *journal) Stage(name string) {
 	j.endGroup()
-	if _, err := strconv.ParseFloat(name, 64); err == nil {
-		name = "stage " + name + " %"
-	}
-	j.platform.Group(name)
+	j.platform.Group(title(name))
 	j.grouped = true
+}
+
+// title is a stage's name for people: "stage 12.5 %", "baseline".
+func title(name string) string {
+	if _, err := strconv.ParseFloat(name, 64); err != nil {
+		return name
+	}
+	return "stage " + name + " %"
 }
 
 func (j *journal) endGroup() {

@@ -88,7 +88,9 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 	if memory.Autoscaled {
 		engine.Autoscalers = cluster
 	}
-	return engine.Restore(ctx)
+	err = engine.Restore(ctx)
+	j.ended(ctx, record)
+	return err
 }
 
 // find connects and reads what the Service's Lease remembers, nil if there is none.

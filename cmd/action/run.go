@@ -129,6 +129,7 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 	if kube.Forbidden(err) && p.record.Outcome == rollout.Refused {
 		p.record.Reason = rollout.ReasonForbidden
 	}
+	j.ended(ctx, p.record)
 	j.leave(ctx, lease, p.record, remembered(p))
 	j.finish(ctx, p.record, exitOfOutcome(p.record))
 	return exitOfOutcome(p.record), err
@@ -136,7 +137,7 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 
 // engine is a Rollout on a real cluster.
 func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *kube.Lease, record *rollout.Record) *rollout.Rollout {
-	j.logs = cluster
+	j.logs, j.tell = cluster, cluster.Tell
 	return &rollout.Rollout{
 		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster, Keeper: cluster,
 		Scout: cluster, Journal: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,

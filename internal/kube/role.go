@@ -14,6 +14,7 @@ func (c *Client) AllRights() []Right {
 	for _, verb := range []string{"create", "patch"} {
 		rights = append(rights, Right{verb, "", "services", ""}) // of the manifests
 	}
+	rights = append(rights, Right{"create", "events.k8s.io", "events", ""}) // of the Service; a rollout does without
 	for group, resources := range map[string][]string{
 		"": {"events", "resourcequotas", "limitranges"}, "autoscaling": {"horizontalpodautoscalers"},
 		"policy": {"poddisruptionbudgets"}, "networking.k8s.io": {"networkpolicies"},

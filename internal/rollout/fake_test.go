@@ -274,6 +274,7 @@ func byShare(share float64, random *rand.Rand) probe.Flow {
 // journal remembers what it was told.
 type journal struct {
 	stages   []string
+	judged   []string // stage and verdict
 	troubled []rollout.Trouble
 	saves    int
 }
@@ -281,6 +282,10 @@ type journal struct {
 func (j *journal) Stage(name string)    { j.stages = append(j.stages, name) }
 func (j *journal) Save(*rollout.Record) { j.saves++ }
 func (j *journal) Progress(string)      {}
+func (j *journal) Judged(_ context.Context, stage rollout.StageRecord) {
+	j.judged = append(j.judged, stage.Name+" "+string(stage.Verdict))
+}
+
 func (j *journal) Troubled(_ context.Context, pods []rollout.Trouble) {
 	j.troubled = append(j.troubled, pods...)
 }

@@ -84,10 +84,11 @@ type Flows interface {
 // Journal is told as the run goes on, so that log, summary and report files
 // show what happened even if the run is killed.
 type Journal interface {
-	Stage(name string)                            // a stage begins
-	Save(record *Record)                          // the record has changed; it must not be kept
-	Progress(line string)                         // a stage is still sampling
-	Troubled(ctx context.Context, pods []Trouble) // before a rollback removes them
+	Stage(name string)                             // a stage begins
+	Save(record *Record)                           // the record has changed; it must not be kept
+	Progress(line string)                          // a stage is still sampling
+	Judged(ctx context.Context, stage StageRecord) // a stage was decided
+	Troubled(ctx context.Context, pods []Trouble)  // before a rollback removes them
 }
 
 // Rollout moves the flows of one Service from stable to canary. Every field is

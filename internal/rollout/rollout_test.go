@@ -23,6 +23,7 @@ func TestRolloutPromotes(t *testing.T) {
 		require.NoError(t, r.Run(t.Context()))
 		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
 		require.Equal(t, []string{"baseline", "10", "25", "50", "100"}, j.stages)
+		require.Equal(t, []string{"baseline pass", "10 pass", "25 pass", "50 pass", "100 pass"}, j.judged)
 		require.Equal(t, []string{
 			"apply surroundings", "apply canary",
 			"scale canary 1", "scale stable 9",

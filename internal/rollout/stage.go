@@ -11,7 +11,7 @@ import (
 // already must not be blamed on the canary.
 func (r *run) sampleBaseline(ctx context.Context) error {
 	rec := r.open("baseline", PlannedStage{Stable: r.now.stable})
-	err := r.fail(rec, r.judge(ctx, rec, 0)) // without pods there is nothing to restart
+	err := r.fail(ctx, rec, r.judge(ctx, rec, 0)) // without pods there is nothing to restart
 	if setback, ok := errors.AsType[*Setback](err); ok {
 		return &Setback{
 			Reason: ReasonBaseline, Troubles: setback.Troubles,
@@ -38,16 +38,16 @@ func (r *run) stage(ctx context.Context, planned PlannedStage) error {
 	err = r.arrange(ctx, planned)
 	rec.Move, rec.Drain = time.Since(began), r.drained
 	if err != nil {
-		return r.fail(rec, err)
+		return r.fail(ctx, rec, err)
 	}
 	if err := r.judge(ctx, rec, state.Canary.Restarts); err != nil {
-		return r.fail(rec, err)
+		return r.fail(ctx, rec, err)
 	}
 	rest := r.Pauses[planned.Target]
 	if rest > 0 {
 		r.Log.InfoContext(ctx, "pausing", "for", rest)
 	}
-	return r.fail(rec, r.pause(ctx, state.Canary.Restarts, rest))
+	return r.fail(ctx, rec, r.pause(ctx, state.Canary.Restarts, rest))
 }
 
 // open begins a stage's record.
@@ -59,10 +59,15 @@ func (r *run) open(name string, planned PlannedStage) *StageRecord {
 }
 
 // fail marks the stage as the one that failed, unless the run was only stopped.
-func (r *run) fail(rec *StageRecord, err error) error {
-	if setback, ok := errors.AsType[*Setback](err); ok && (rec.Verdict == "" || rec.Verdict == Pass || rec.Reason != setback.Reason) {
+func (r *run) fail(ctx context.Context, rec *StageRecord, err error) error {
+	setback, ok := errors.AsType[*Setback](err)
+	if !ok {
+		return err
+	}
+	if rec.Verdict == "" || rec.Verdict == Pass || rec.Reason != setback.Reason {
 		rec.Verdict, rec.Reason, rec.Detail = Fail, setback.Reason, setback.Message
 	}
+	r.Journal.Judged(ctx, *rec)
 	return err
 }
 
@@ -118,6 +123,7 @@ func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error 
 	default:
 		return &Setback{Reason: rec.Reason, Message: rec.Detail}
 	}
+	r.Journal.Judged(ctx, *rec)
 	r.weight = *judge.options.Expected
 	if r.baseline == nil {
 		r.baseline = judge.AsBaseline()

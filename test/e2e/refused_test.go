@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"os"
@@ -111,46 +110,6 @@ func replaceLine(text, key, with string) string {
 		lines = append(lines, line)
 	}
 	return strings.Join(lines, "")
-}
-
-// requests are API requests of the program, each with its verb and URI.
-type requests struct {
-	all    []string
-	dry    []string // of them, dry runs: the server was asked, and kept nothing
-	writes []string // of them, those that change something
-}
-
-// audited reads in the audit log what the program has asked since a time.
-func (l *lab) audited(t *testing.T, since time.Time) (asked requests) {
-	t.Helper()
-	file, err := os.Open(l.audit)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 1<<22)
-	for scanner.Scan() {
-		var event struct {
-			UserAgent                string
-			Verb                     string
-			RequestURI               string
-			RequestReceivedTimestamp time.Time
-		}
-		require.NoError(t, json.Unmarshal(scanner.Bytes(), &event))
-		if !strings.HasPrefix(event.UserAgent, "l4-canary/") || event.RequestReceivedTimestamp.Before(since) {
-			continue
-		}
-		request := event.Verb + " " + event.RequestURI
-		asked.all = append(asked.all, request)
-		switch {
-		case strings.Contains(event.RequestURI, "dryRun=All"):
-			asked.dry = append(asked.dry, request)
-		case strings.HasSuffix(event.RequestURI, "/selfsubjectaccessreviews"):
-		case !slices.Contains([]string{"get", "list", "watch"}, event.Verb):
-			asked.writes = append(asked.writes, request)
-		}
-	}
-	require.NoError(t, scanner.Err())
-	return asked
 }
 
 // planAndSample: plan asks the API server without keeping anything, and sample

@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"bufio"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +43,9 @@ func rightsOfDoctor(t *testing.T, l *lab) {
 	require.Equal(t, "promoted", res.report.Outcome)
 	require.NotContains(t, res.stdout, "not checked")
 	require.Contains(t, l.image(t, namespace), "1.1.0")
+	reasons := strings.Fields(l.kubectl(t, "-n", namespace, "get", "events.events.k8s.io",
+		"--field-selector", "reportingController=l4-canary,regarding.kind=Service,regarding.name=lobby", "-o", "jsonpath={.items[*].reason}"))
+	require.ElementsMatch(t, []string{"StagePass", "Promoted", "StagePass", "StagePass", "StagePass", "Promoted"}, reasons, "of the first version, and of the second")
 	require.Equal(t, 0, restricted.command(t, "status", "--namespace", namespace).exit)
 	back := restricted.command(t, "rollback", "--namespace", namespace, "--service", "lobby", "--drain", "2s")
 	require.Equal(t, 0, back.exit)
@@ -58,32 +59,4 @@ func rightsOfDoctor(t *testing.T, l *lab) {
 		// No Role of the namespace can grant this look; doctor says so.
 		require.Contains(t, request, "/namespaces/kube-system/configmaps/cilium-config")
 	}
-}
-
-// answered is how many requests of a user the audit log has, and those of them that
-// were forbidden.
-func (l *lab) answered(t *testing.T, user string) (asked int, forbidden []string) {
-	t.Helper()
-	file, err := os.Open(l.audit)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 1<<22)
-	for scanner.Scan() {
-		var event struct {
-			User             struct{ Username string }
-			Verb, RequestURI string
-			ResponseStatus   struct{ Code int }
-		}
-		require.NoError(t, json.Unmarshal(scanner.Bytes(), &event))
-		if event.User.Username != user {
-			continue
-		}
-		asked++
-		if event.ResponseStatus.Code == 403 {
-			forbidden = append(forbidden, event.Verb+" "+event.RequestURI)
-		}
-	}
-	require.NoError(t, scanner.Err())
-	return asked, forbidden
 }
