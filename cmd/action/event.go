@@ -14,7 +14,7 @@ import (
 // toldIn is how long the API server may take for an Event: nothing depends on it.
 const toldIn = time.Second
 
-// Judged implements rollout.Journal: an Event of the Service.
+// Judged implements rollout.Herald: an Event of the Service.
 func (j *journal) Judged(ctx context.Context, stage rollout.StageRecord) {
 	j.event(ctx, kube.Event{
 		Reason:  "Stage" + camel(string(stage.Verdict)),

@@ -301,7 +301,7 @@ func newRollout(t *testing.T, c *cluster) (*rollout.Rollout, *balancer, *journal
 			Settle: 5 * time.Second, Propagation: time.Minute, Drain: 30 * time.Second,
 			StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 		},
-		Cluster: c, Parking: c, Prober: b, Journal: j, Log: slog.New(slog.DiscardHandler),
+		Cluster: c, Parking: c, Prober: b, Journal: j, Herald: j, Log: slog.New(slog.DiscardHandler),
 		Record: &rollout.Record{
 			Namespace: "game", Service: "lobby", Mode: "pair",
 			Stable: rollout.Side{Deployment: "lobby-blue"}, Canary: rollout.Side{Deployment: "lobby-green"},

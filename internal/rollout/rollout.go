@@ -84,11 +84,15 @@ type Flows interface {
 // Journal is told as the run goes on, so that log, summary and report files
 // show what happened even if the run is killed.
 type Journal interface {
-	Stage(name string)                             // a stage begins
-	Save(record *Record)                           // the record has changed; it must not be kept
-	Progress(line string)                          // a stage is still sampling
+	Stage(name string)                            // a stage begins
+	Save(record *Record)                          // the record has changed; it must not be kept
+	Progress(line string)                         // a stage is still sampling
+	Troubled(ctx context.Context, pods []Trouble) // before a rollback removes them
+}
+
+// Herald tells the cluster.
+type Herald interface {
 	Judged(ctx context.Context, stage StageRecord) // a stage was decided
-	Troubled(ctx context.Context, pods []Trouble)  // before a rollback removes them
 }
 
 // Rollout moves the flows of one Service from stable to canary. Every field is
@@ -104,6 +108,7 @@ type Rollout struct {
 	Autoscalers Autoscalers // nil: nothing else changes the counts
 	Prober      Prober
 	Journal     Journal
+	Herald      Herald
 	Ledger      Ledger          // nil: nothing outlives the process
 	Memory      *Memory         // of an unfinished rollout of this release, to be gone on with
 	Objects     json.RawMessage // for the memory: what the cluster would bring back

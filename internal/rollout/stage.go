@@ -67,7 +67,7 @@ func (r *run) fail(ctx context.Context, rec *StageRecord, err error) error {
 	if rec.Verdict == "" || rec.Verdict == Pass || rec.Reason != setback.Reason {
 		rec.Verdict, rec.Reason, rec.Detail = Fail, setback.Reason, setback.Message
 	}
-	r.Journal.Judged(ctx, *rec)
+	r.Herald.Judged(ctx, *rec)
 	return err
 }
 
@@ -123,7 +123,7 @@ func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error 
 	default:
 		return &Setback{Reason: rec.Reason, Message: rec.Detail}
 	}
-	r.Journal.Judged(ctx, *rec)
+	r.Herald.Judged(ctx, *rec)
 	r.weight = *judge.options.Expected
 	if r.baseline == nil {
 		r.baseline = judge.AsBaseline()
