@@ -27,6 +27,10 @@ import (
 // stages are the weights 10, 25, 50 and 100 % of ten pods.
 var stages = []string{"9+1", "9+3", "5+5", "0+10"}
 
+// surge is how many pods above ten there are at most when the script moves: from 5+5
+// it goes to 0+10 by way of 5+10. The rollout gets the same room.
+const surge = "5"
+
 // outcome is what one way of moving did.
 type outcome struct {
 	moves          []time.Duration // a stage each, without sampling and drain
@@ -133,7 +137,7 @@ func byRollout(t *testing.T, l *harness.Lab, namespace string) outcome {
 	name := filepath.Join(t.TempDir(), "report.json")
 	cmd := harness.Command(t.Context(), harness.Root(t), "bin/l4-canary", "run", "--kubeconfig", l.Kubeconfig, "--namespace", namespace,
 		"--manifests", "test/compare/testdata", "--report-json", name, "--stable-pattern", `^1\.8\.2 `, "--canary-pattern", `^1\.9\.0 `,
-		"--steps", "10,25,50,100", "--max-surge", "3", "--rate", "100", "--settle", "1s", "--drain", "3s", "--max-probes", "20000")
+		"--steps", "10,25,50,100", "--max-surge", surge, "--rate", "100", "--settle", "1s", "--drain", "3s", "--max-probes", "20000")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	data, err := os.ReadFile(name)
