@@ -33,7 +33,7 @@ func (c *Cluster) Tell(ctx context.Context, event Event) error {
 		return fmt.Errorf("making an event of service %q: %w", c.Service, err)
 	}
 	object := &eventsv1.Event{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: c.Service + ".", Namespace: c.Namespace},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: c.Service + "-", Namespace: c.Namespace},
 		EventTime:  metav1.NowMicro(), ReportingController: FieldManager, ReportingInstance: FieldManager,
 		Action: "Rollout", Reason: event.Reason, Regarding: *regarding, Note: cut(event.Note, maxNote), Type: "Normal",
 	}
