@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"testing"
 
@@ -153,7 +154,7 @@ func TestRestart(t *testing.T) {
 	j = NewJudge(options(50))
 	j.Add(refused)
 	j.Restart()
-	require.Equal(t, &Baseline{Ports: []Failures{{1, 1}}}, j.AsBaseline())
+	require.Equal(t, &Baseline{Ports: []Failures{{1, 1}}, Times: []Pace{{}}}, j.AsBaseline())
 	require.Zero(t, j.Measurements()[0].Errors[probe.Refused])
 }
 
@@ -241,7 +242,9 @@ func TestVerdictsAreRepeatable(t *testing.T) {
 		j := NewJudge(options(25))
 		n := feed(j, 10000, random(11, 0.25))
 		verdict, _, detail, _ := j.Verdict()
-		return []any{n, verdict, detail, j.Measurements()}
+		figures, err := json.Marshal(j.Measurements())
+		require.NoError(t, err)
+		return []any{n, verdict, detail, string(figures)}
 	}
 	require.Equal(t, run(), run())
 }
