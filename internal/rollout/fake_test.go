@@ -226,16 +226,31 @@ func pick(s *rollout.State, side probe.Version) *rollout.Pods {
 // balancer is the prober: it answers by the cluster's share, a flow every 20 ms.
 type balancer struct {
 	cluster *cluster
+	every   time.Duration                                     // between two flows; 0: 20 ms
 	answer  func(share float64, random *rand.Rand) probe.Flow // nil: by the share
 }
 
 func (b *balancer) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flows, error) {
-	return &stream{balancer: b, random: rand.New(rand.NewPCG(seed, 0))}, nil
+	return &stream{balancer: b, random: rand.New(rand.NewPCG(seed, 0)), every: 20 * time.Millisecond}, nil
+}
+
+// quiet is the same at a tenth of the rate.
+type quiet struct {
+	*balancer
+	streams []*stream
+	err     error
+}
+
+func (q *quiet) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flows, error) {
+	s := &stream{balancer: q.balancer, random: rand.New(rand.NewPCG(seed, 1)), every: 200 * time.Millisecond}
+	q.streams = append(q.streams, s)
+	return s, q.err
 }
 
 type stream struct {
 	balancer *balancer
 	random   *rand.Rand
+	every    time.Duration
 	sent     int
 }
 
@@ -243,7 +258,7 @@ func (s *stream) Stats() probe.Stats { return probe.Stats{Sent: s.sent, Rate: 50
 
 func (s *stream) Flows(ctx context.Context) iter.Seq[probe.Flow] {
 	return func(yield func(probe.Flow) bool) {
-		ticker := time.NewTicker(20 * time.Millisecond)
+		ticker := time.NewTicker(s.every)
 		defer ticker.Stop()
 		for ; ; s.sent++ {
 			select {
@@ -294,14 +309,15 @@ func (j *journal) Troubled(_ context.Context, pods []rollout.Trouble) {
 func newRollout(t *testing.T, c *cluster) (*rollout.Rollout, *balancer, *journal) {
 	t.Helper()
 	b, j := &balancer{cluster: c}, &journal{}
+	slower := rollout.Percent(25)
 	return &rollout.Rollout{
 		Options: rollout.Options{
 			Plan:  rollout.PlanOptions{Replicas: 10, MaxSurge: 3, Steps: []rollout.Percent{10, 25, 50, 100}, MaxWeightError: 5},
-			Ports: []probe.Port{{Number: 80, Protocol: probe.TCP}}, Tolerance: 5, Confidence: 95, Rate: 50, Seed: 1,
+			Ports: []probe.Port{{Number: 80, Protocol: probe.TCP}}, Tolerance: 5, Confidence: 95, Rate: 50, Seed: 1, MaxSlower: &slower,
 			Settle: 5 * time.Second, Propagation: time.Minute, Drain: 30 * time.Second,
 			StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 		},
-		Cluster: c, Parking: c, Prober: b, Journal: j, Herald: j, Log: slog.New(slog.DiscardHandler),
+		Cluster: c, Parking: c, Prober: b, Quiet: &quiet{balancer: b}, Journal: j, Herald: j, Log: slog.New(slog.DiscardHandler),
 		Record: &rollout.Record{
 			Namespace: "game", Service: "lobby", Mode: "pair",
 			Stable: rollout.Side{Deployment: "lobby-blue"}, Canary: rollout.Side{Deployment: "lobby-green"},

@@ -123,6 +123,21 @@ func (j *Judge) Restart() {
 	}
 }
 
+// expect begins a new window with another expectation, because the pods changed. The
+// gates and the error that was spent stay those of the stage.
+func (j *Judge) expect(o JudgeOptions) *Judge {
+	next := NewJudge(o)
+	next.stats, next.decided = j.stats, j.decided
+	for i, p := range next.ports {
+		before, gates := j.ports[i], p.gates
+		p.gates, p.windows, p.course = before.gates, before.windows, before.course
+		p.gates.attributed, p.gates.baseline = gates.attributed, gates.baseline
+		p.gates.times.bySide, p.gates.times.withoutStable = gates.times.bySide, gates.times.withoutStable
+		p.restart(p.budget)
+	}
+	return next
+}
+
 // Note takes what the sampler knows of itself.
 func (j *Judge) Note(s probe.Stats) { j.stats = s }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -156,6 +157,25 @@ func TestRestart(t *testing.T) {
 	j.Restart()
 	require.Equal(t, &Baseline{Ports: []Failures{{1, 1}}, Times: []Pace{{}}}, j.AsBaseline())
 	require.Zero(t, j.Measurements()[0].Errors[probe.Refused])
+}
+
+// TestExpect: pods that change begin another window of the same stage.
+func TestExpect(t *testing.T) {
+	t.Parallel()
+	j := NewJudge(paced(options(25)))
+	feed(j, 20, slowCanary(4, 50*time.Millisecond))
+	j.Restart()
+	j.Add(failure(probe.Refused, probe.None))
+	next := j.expect(paced(options(50)))
+	e := next.Measurements()[0].Evidence
+	require.Equal(t, 2, e.Share.Restarts)
+	require.InDelta(t, float64(stats.NewShareTest(0.5, 0.05, 0.95).Window(2).Alpha), float64(e.Share.Alpha), 1e-15)
+	require.Equal(t, []int{21, 1, 5}, []int{e.Failures.Flows, e.Failures.Failed, e.Latency.CanarySlow})
+	require.InDelta(t, 50, float64(*next.Measurements()[0].Expected), 0)
+	feed(next, 5000, turns(1, 2))
+	verdict, _, detail, _ := next.Verdict()
+	require.Equal(t, Pass, verdict, detail)
+	require.True(t, j.expect(paced(options(100))).ports[0].gates.times.withoutStable)
 }
 
 func TestExpire(t *testing.T) {
