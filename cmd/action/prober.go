@@ -48,13 +48,27 @@ func (p *prepared) newProber(o config.Rollout) error {
 	return nil
 }
 
+// quietProber makes a tenth of the flows: for the time after a verdict.
+type quietProber struct{ *prober }
+
+// Sampler implements rollout.Prober.
+func (p quietProber) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
+	const part = 10
+	return p.sampler(ctx, addresses, seed, p.options.Rate/part)
+}
+
 // Sampler implements rollout.Prober.
 func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
+	return p.sampler(ctx, addresses, seed, p.options.Rate)
+}
+
+// sampler makes flows at a rate.
+func (p *prober) sampler(ctx context.Context, addresses []string, seed uint64, rate float64) (rollout.Flows, error) {
 	options, err := p.towards(ctx, addresses)
 	if err != nil {
 		return nil, err
 	}
-	options.Seed = seed
+	options.Seed, options.Rate = seed, rate
 	sampler, err := probe.NewSampler(options)
 	if err != nil {
 		return nil, fmt.Errorf("sampling %s: %w", strings.Join(addresses, ", "), err)
