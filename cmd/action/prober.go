@@ -53,22 +53,25 @@ type quietProber struct{ *prober }
 
 // Sampler implements rollout.Prober.
 func (p quietProber) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
+	return p.slower().Sampler(ctx, addresses, seed)
+}
+
+// slower is the prober as it is now, at the lower rate; its sweep of source ports stays
+// the same one.
+func (p quietProber) slower() *prober {
 	const part = 10
-	return p.sampler(ctx, addresses, seed, p.options.Rate/part)
+	slower := *p.prober
+	slower.options.Rate /= part
+	return &slower
 }
 
 // Sampler implements rollout.Prober.
 func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
-	return p.sampler(ctx, addresses, seed, p.options.Rate)
-}
-
-// sampler makes flows at a rate.
-func (p *prober) sampler(ctx context.Context, addresses []string, seed uint64, rate float64) (rollout.Flows, error) {
 	options, err := p.towards(ctx, addresses)
 	if err != nil {
 		return nil, err
 	}
-	options.Seed, options.Rate = seed, rate
+	options.Seed = seed
 	sampler, err := probe.NewSampler(options)
 	if err != nil {
 		return nil, fmt.Errorf("sampling %s: %w", strings.Join(addresses, ", "), err)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"net"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,41 +10,25 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// TestQuietProber makes a tenth of the flows: the same schedule, ten times as long.
+// TestQuietProber makes a tenth of the flows, as the prober is when they are made.
 func TestQuietProber(t *testing.T) {
 	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = listener.Close() }()
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write([]byte("old\n"))
-			_ = c.Close()
-		}
-	}()
 	exchange, err := probe.Preset("tcp")
 	require.NoError(t, err)
-	port := probe.Port{Number: uint16(listener.Addr().(*net.TCPAddr).Port), Protocol: probe.TCP, Exchange: exchange}
-	loud := &prober{probe.Options{Ports: []probe.Port{port}, Rate: 5000, Cursor: probe.NewCursor(1)}}
-	scheduled := func(p rollout.Prober) []time.Duration {
-		flows, err := p.Sampler(t.Context(), []string{"127.0.0.1"}, 42)
-		require.NoError(t, err)
-		var at []time.Duration
-		for flow := range flows.Flows(t.Context()) {
-			if at = append(at, flow.Scheduled); len(at) == 20 {
-				break
-			}
-		}
-		return at
-	}
-	fast, slow := scheduled(loud), scheduled(quietProber{loud})
-	for i := range fast {
-		require.InDelta(t, 10*fast[i], slow[i], float64(10*time.Microsecond), "flow %d", i)
-	}
+	loud := &prober{probe.Options{Rate: 50, Cursor: probe.NewCursor(1)}}
+	quiet := quietProber{loud}
+	loud.options.Ports = []probe.Port{{Number: 80, Protocol: probe.TCP, Exchange: exchange}}
+	slower := quiet.slower()
+	require.InDelta(t, 5, slower.options.Rate, 1e-12)
+	require.Same(t, loud.options.Cursor, slower.options.Cursor, "no source port comes again too soon")
+	require.Equal(t, loud.options.Ports, slower.options.Ports)
+	require.InDelta(t, 50, loud.options.Rate, 1e-12)
+
+	flows, err := quiet.Sampler(t.Context(), []string{"127.0.0.1"}, 42)
+	require.NoError(t, err)
+	require.Zero(t, flows.Stats().Sent)
+	_, err = quiet.Sampler(t.Context(), []string{"0.0.0.0"}, 42)
+	require.ErrorContains(t, err, "is not that of a host")
 }
 
 // TestGatesFromInputs: off is no limit, and 0 % one.
@@ -58,6 +40,8 @@ func TestGatesFromInputs(t *testing.T) {
 	on := engineOptions(config.Rollout{
 		MaxErrorRate: config.Optional[float64]{Value: 0, Set: true}, MaxSlower: config.Optional[float64]{Value: 25, Set: true},
 	}, 3, false)
-	require.Equal(t, rollout.Percent(0), *on.MaxErrors)
-	require.Equal(t, rollout.Percent(25), *on.MaxSlower)
+	require.InDelta(t, 0, float64(*on.MaxErrors), 0)
+	require.InDelta(t, 25, float64(*on.MaxSlower), 0)
 }
+
+var _ rollout.Prober = quietProber{}
