@@ -108,6 +108,10 @@ func fill(random *rand.Rand, v reflect.Value) {
 		for i := range v.Len() {
 			fill(random, v.Index(i))
 		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(random, v.Index(i))
+		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		for range random.IntN(4) {
