@@ -158,6 +158,7 @@ func (r *run) settled(ctx context.Context, restarts int) (State, error) {
 
 // judgeOptions are what this stage is judged by.
 func (r *run) judgeOptions(state State) JudgeOptions {
+	state.Addresses = r.addresses(state)
 	expected := state.ExpectedWeight()
 	return JudgeOptions{
 		Ports: r.Ports, Expected: &expected, Tolerance: r.Tolerance, Confidence: r.Confidence,
