@@ -98,13 +98,12 @@ func patternWord(p stats.Pattern) string {
 	return ""
 }
 
-// failuresTable has the failures of each version since the first flow of a stage. Without
-// any there is none.
+// failuresTable has the failures of each version since the first flow of a stage.
 func (p page) failuresTable() string {
-	t, rows := newTable("Stage:", "Port", "Stable failed:", "rate:", "Canary failed:", "rate:", "Nobody's:", "Allowed:"), 0
+	t, rows := newTable("Stage:", "Port", "Stable failed:", "rate:", "Canary failed:", "rate:", "Would be found:", "Nobody's:", "Allowed:"), 0
 	p.witnessed(func(s rollout.StageRecord, m rollout.Measurement, e rollout.Evidence) {
 		f := e.Failures
-		if f.Failed == 0 {
+		if f.Failed == 0 && f.Canary.Flows == 0 {
 			return
 		}
 		rows++
@@ -112,13 +111,14 @@ func (p page) failuresTable() string {
 		if f.Ceiling != nil {
 			allowed = decimal(*f.Ceiling, 2) + space + "%"
 		}
-		t.row(stageName(s), portName(m.Port), ofFlows(f.Stable), rates(f.Stable), ofFlows(f.Canary), rates(f.Canary),
+		t.row(stageName(s), portName(m.Port), ofFlows(f.Stable), rates(f.Stable), ofFlows(f.Canary), rates(f.Canary), decimal(f.Detectable, 2),
 			count(f.Failed-f.Stable.Failed-f.Canary.Failed), allowed)
 	})
 	if rows == 0 {
 		return ""
 	}
-	return t.String() + "\n\n<sub>Of flows that are known to be a version's, from the stage's first flow on; rates are always-valid intervals in percent.</sub>"
+	return t.String() + "\n\n<sub>Of flows that are known to be a version's, from the stage's first flow on; rates are always-valid intervals in percent: what lies above them is excluded. " +
+		"A canary that failed as often as would be found was found nine times in ten.</sub>"
 }
 
 func ofFlows(v rollout.VersionFailures) string { return count(v.Failed) + " of " + count(v.Flows) }

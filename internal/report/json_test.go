@@ -197,6 +197,7 @@ func TestPlanAndSample(t *testing.T) {
 		"sample-pass":    sampled("80/TCP", 487, 125, 20),
 		"sample-unasked": unasked,
 		"sample-both":    lobbyStages()[1].Ports[1],
+		"sample-odd":     turns(),
 		"sample-none":    {},
 		"sample-nan":     {Rate: math.NaN(), Observed: new(rollout.Percent)},
 	}

@@ -56,6 +56,21 @@ func evidenceOf(m rollout.Measurement) *rollout.Evidence {
 	return judge.Measurements()[0].Evidence
 }
 
+// turns is a sample of a balancer that takes turns.
+func turns() rollout.Measurement {
+	expected := rollout.Percent(20)
+	judge := rollout.NewJudge(rollout.JudgeOptions{Ports: []probe.Port{{Number: 80, Protocol: probe.TCP}}, Expected: &expected, Tolerance: 5, Confidence: 95})
+	for i := 0; ; i++ {
+		f := probe.Flow{Class: probe.Answered, Version: probe.Stable, Address: netip.MustParseAddr("203.0.113.7"), FirstByte: time.Millisecond}
+		if i%5 == 4 {
+			f.Version = probe.Canary
+		}
+		if judge.Add(f) {
+			return judge.Measurements()[0]
+		}
+	}
+}
+
 // bySlowness is a run whose canary answers in 40 ms what stable answers in 1.
 func bySlowness() *rollout.Record {
 	detail := "112 of 123 answers of the canary on 80/TCP (91.1 %) took longer than 10 ms, the slowest 5 % of the baseline's more than 8 ms; it answered 50.2 % of 245 flows but has 112 of 113 slow answers (99.1 %, at most 60.9 % would be its share)"

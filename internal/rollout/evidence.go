@@ -62,6 +62,7 @@ type FailureEvidence struct {
 	Attributed   *GateEvidence   `json:"attributedGate"` // the canary's part of the failures; nil at the baseline
 	Baseline     *GateEvidence   `json:"baselineGate"`   // all failures; nil without a baseline
 	Ceiling      *Figure         `json:"ceiling"`        // max-error-rate; nil without
+	Detectable   Figure          `json:"detectable"`     // rate of the canary that would have been found with 90 %
 }
 
 // VersionFailures are the flows that are known to be a version's.

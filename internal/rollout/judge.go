@@ -65,6 +65,7 @@ func NewJudge(o JudgeOptions) *Judge {
 // for. Flows have to come in scheduled order.
 func (j *Judge) Add(f probe.Flow) (done bool) {
 	p := j.ports[f.Port]
+	p.expired = false
 	p.tally.add(f)
 	p.gates.add(f)
 	if !j.options.NoEarlyStop {
@@ -105,11 +106,11 @@ func (j *Judge) measured() bool {
 // Expire says that no more flows will come. What is still open is decided from
 // what was seen, and if that is not enough it is inconclusive.
 func (j *Judge) Expire() {
-	if j.options.Expected == nil {
-		return
-	}
 	for _, p := range j.ports {
-		j.look(p, true, true)
+		p.expired = true
+		if j.options.Expected != nil {
+			j.look(p, true, true)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -63,6 +64,12 @@ func (p *portJudge) failureEvidence() FailureEvidence {
 	}
 	if g.baseline.Bound < 1 {
 		e.Baseline = gateEvidence(g.baseline.Decide(g.failed, g.flows))
+	}
+	if w := p.test.Expected; !p.certain() && p.options.Expected != nil && g.probes > 0 {
+		failed, flows := g.of(probe.Stable)
+		e.Detectable = hundredths(g.attributed.DetectableRate(ratio(failed, max(1, flows)), w, g.probes, 0.9))
+	} else {
+		e.Detectable = Figure(math.NaN())
 	}
 	if g.promise != nil {
 		ceiling := hundredths(g.promise.Ceiling)
@@ -168,7 +175,7 @@ func (p *portJudge) podsAgree(side probe.Version, serving int) float64 {
 		}
 	}
 	if p.options.Local || len(counts) == 0 || len(p.tally.pods) == maxPods {
-		return stats.NewDispersion(nil, nil).PHigh
+		return math.NaN()
 	}
 	for len(counts) < serving {
 		counts = append(counts, 0)

@@ -30,16 +30,16 @@ func TestEvidenceOfShare(t *testing.T) {
 	require.Equal(t, "endpoints", *m.Evidence.Model)
 
 	j.Restart()
-	open := j.Measurements()[0].Evidence.Share
+	open := j.ports[0].evidence().Share
 	require.Equal(t, 1, open.Restarts)
 	require.Zero(t, open.Moves)
 	require.Equal(t, stats.NewShareTest(0.10, 0.05, 0.95).Window(1).PlannedSize, *open.Remaining)
 
 	o := options(10)
 	o.Local = true
-	require.Equal(t, "nodes", *NewJudge(o).Measurements()[0].Evidence.Model)
+	require.Equal(t, "nodes", *NewJudge(o).ports[0].evidence().Model)
 	o.Expected = nil
-	measuring := NewJudge(o).Measurements()[0].Evidence
+	measuring := NewJudge(o).ports[0].evidence()
 	require.Nil(t, measuring.Model)
 	require.Nil(t, measuring.Share.Remaining)
 	require.Nil(t, measuring.Failures.Attributed)
@@ -66,7 +66,7 @@ func TestEvidenceOfFailures(t *testing.T) {
 	give(2, failure(probe.Reset, probe.Canary))
 	give(1, failure(probe.Refused, probe.None))
 	give(1, failure(probe.Timeout, probe.Unknown))
-	e := j.Measurements()[0].Evidence.Failures
+	e := j.ports[0].evidence().Failures
 	require.Equal(t, 1000, e.Flows)
 	require.Equal(t, 11, e.Failed)
 	require.Equal(t, VersionFailures{
@@ -80,13 +80,17 @@ func TestEvidenceOfFailures(t *testing.T) {
 	require.InDelta(t, 1.1, float64(e.Baseline.Observed), 1e-9)
 	gate := stats.NewAttributedGate(0.95, 1, stats.NewShareTest(0.1, 0.05, 0.95).Concentration).Decide(5, 9, 100, 998)
 	require.Equal(t, gateEvidence(gate), e.Attributed)
-	require.Contains(t, j.Measurements()[0].Evidence.Warnings, "0.4 % of stable's flows failed and 5 % of the canary's: of those that were answered, a share of 10 % shows as 9.6 %")
+	detectable := stats.NewAttributedGate(0.95, 1, stats.NewShareTest(0.1, 0.05, 0.95).Concentration).DetectableRate(4.0/898, 0.1, 998, 0.9)
+	require.InDelta(t, 100*detectable, float64(e.Detectable), 1e-9)
+	require.Greater(t, detectable, 0.05, "what it has shown could not be found yet")
+	require.Contains(t, j.ports[0].evidence().Warnings, "0.4 % of stable's flows failed and 5 % of the canary's: of those that were answered, a share of 10 % shows as 9.6 %")
 
-	none := NewJudge(baselineOptions()).Measurements()[0].Evidence.Failures
+	none := NewJudge(baselineOptions()).ports[0].evidence().Failures
 	require.Nil(t, none.Attributed)
 	require.Nil(t, none.Baseline)
 	require.Nil(t, none.Ceiling)
 	require.Nil(t, none.Stable.Wilson)
+	require.False(t, none.Detectable.Known())
 }
 
 // TestEvidenceOfLatency has the ranks of V8 in statistics.md.
@@ -104,7 +108,7 @@ func TestEvidenceOfLatency(t *testing.T) {
 	}
 	timed(probe.Stable, 1000, 10*time.Microsecond)
 	timed(probe.Canary, 99, 30*time.Microsecond)
-	e := j.Measurements()[0].Evidence.Latency
+	e := j.ports[0].evidence().Latency
 	require.Equal(t, []int{936, 964, 983, 997}, []int{e.Stable.P95.LowRank, e.Stable.P95.HighRank, e.Stable.P99.LowRank, e.Stable.P99.HighRank})
 	require.InDelta(t, 95.8095268, float64(e.Stable.P95.Coverage), 1e-6)
 	require.InDelta(t, 9.36, float64(e.Stable.P95.Low), 1e-9)
@@ -118,7 +122,7 @@ func TestEvidenceOfLatency(t *testing.T) {
 	require.Less(t, float64(e.Longer), 50.0)
 	require.Less(t, float64(e.P), 1e-6)
 
-	none := NewJudge(options(50)).Measurements()[0].Evidence.Latency
+	none := NewJudge(options(50)).ports[0].evidence().Latency
 	require.Nil(t, none.Limit)
 	require.Nil(t, none.Gate)
 	require.Nil(t, none.Stable)
@@ -176,7 +180,7 @@ func TestContradictions(t *testing.T) {
 				j.Add(row.laws[i%2](i / 2))
 			}
 			j.Expire()
-			warnings := j.Measurements()[0].Evidence.Warnings
+			warnings := j.ports[0].evidence().Warnings
 			if row.want == "" {
 				for _, w := range warnings {
 					require.NotRegexp(t, "contradict|unequally", w)

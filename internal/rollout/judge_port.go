@@ -18,6 +18,7 @@ type portJudge struct {
 	course  course          // of the share over all windows
 
 	watching bool // the share was judged: only the gates look
+	expired  bool // no more flows will come
 
 	verdict Verdict
 	reason  Reason
@@ -58,7 +59,7 @@ func (p *portJudge) restart(budget int) {
 	p.course.remember(p.tally.sequence)
 	p.windows++
 	p.test, p.tally, p.budget = p.options.shareTest().Window(p.windows), newTally(), budget
-	p.verdict, p.reason, p.detail = "", "", ""
+	p.verdict, p.reason, p.detail, p.expired = "", "", "", false
 	p.course.again = 0
 }
 
@@ -142,7 +143,9 @@ func (p *portJudge) between(previous Percent) bool {
 func (p *portJudge) measurement() Measurement {
 	m := p.tally.measurement(p.port)
 	m.Interval = p.scattered().Interval(p.tally.canary, p.tally.attributed())
-	m.Evidence = p.evidence()
+	if p.verdict != "" || p.expired { // while it goes on, it would cost more than it tells
+		m.Evidence = p.evidence()
+	}
 	if p.options.Expected != nil {
 		expected := *p.options.Expected
 		m.Expected, m.Band = &expected, p.test.Band

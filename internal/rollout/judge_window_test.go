@@ -167,7 +167,7 @@ func TestExpect(t *testing.T) {
 	j.Restart()
 	j.Add(failure(probe.Refused, probe.None))
 	next := j.expect(paced(options(50)))
-	e := next.Measurements()[0].Evidence
+	e := next.ports[0].evidence()
 	require.Equal(t, 2, e.Share.Restarts)
 	require.InDelta(t, float64(stats.NewShareTest(0.5, 0.05, 0.95).Window(2).Alpha), float64(e.Share.Alpha), 1e-15)
 	require.Equal(t, []int{21, 1, 5}, []int{e.Failures.Flows, e.Failures.Failed, e.Latency.CanarySlow})

@@ -49,6 +49,7 @@ func (r *run) quietly(ctx context.Context, rec *StageRecord, name string, restar
 	setback := r.overhear(limited, rec, name, judge, flows)
 	cancel(nil)
 	err = <-guarded
+	judge.Expire()
 	rec.after(name, judge, time.Since(began))
 	r.Journal.Save(r.Record)
 	switch {
@@ -88,7 +89,8 @@ func (r *run) addresses(s State) []string {
 
 // overhear feeds flows to the judge until ctx ends, or something but the share fails.
 func (r *run) overhear(ctx context.Context, rec *StageRecord, name string, judge *Judge, flows Flows) *Setback {
-	last := time.Now()
+	began := time.Now()
+	last := began
 	for flow := range flows.Flows(ctx) {
 		if judge.Add(flow) {
 			judge.Note(flows.Stats())
@@ -96,7 +98,7 @@ func (r *run) overhear(ctx context.Context, rec *StageRecord, name string, judge
 			r.Log.WarnContext(ctx, "the stage fails after all", "during", name, "verdict", verdict, "reason", reason, "detail", detail)
 			return &Setback{Reason: reason, Message: "in the " + name + " after it had passed, " + detail}
 		}
-		if time.Since(last) >= progressEvery {
+		if time.Since(last) >= max(progressEvery, last.Sub(began)/10) { // long ones ever less often
 			last = time.Now()
 			judge.Note(flows.Stats())
 			rec.after(name, judge, 0)
