@@ -60,8 +60,12 @@ func (p *portJudge) stickyDetail() string {
 			seen = append(seen, fmt.Sprintf("all %d answers from %s are the %s's", n, address, version))
 		}
 	}
-	return fmt.Sprintf("%s on %s, although %s %% is expected of the canary: the balancer sends one client to one side"+
+	text := fmt.Sprintf("%s on %s, although %s %% is expected of the canary: the balancer sends one client to one side"+
 		" (session affinity, source hash) or does not know the other side", strings.Join(seen, ", "), p.port, tenths(p.test.Expected))
+	if p.tally.stable == 0 {
+		text += ", or it prefers pods with few connections (least connections)"
+	}
+	return text
 }
 
 func (p *portJudge) baselineDetail(finding string) string {
