@@ -20,7 +20,7 @@ func witness(s *rollout.StageRecord) {
 	for i := range s.Ports {
 		s.Ports[i].Evidence = evidenceOf(s.Ports[i])
 	}
-	s.Measurement.Evidence = evidenceOf(s.Measurement)
+	s.Evidence = evidenceOf(s.Measurement)
 }
 
 // evidenceOf has a judge look at flows that come to the figures of a measurement: in an

@@ -226,7 +226,6 @@ func pick(s *rollout.State, side probe.Version) *rollout.Pods {
 // balancer is the prober: it answers by the cluster's share, a flow every 20 ms.
 type balancer struct {
 	cluster *cluster
-	every   time.Duration                                     // between two flows; 0: 20 ms
 	answer  func(share float64, random *rand.Rand) probe.Flow // nil: by the share
 }
 

@@ -62,7 +62,7 @@ func (p *portJudge) stickyDetail() string {
 	}
 	text := fmt.Sprintf("%s on %s, although %s %% is expected of the canary: the balancer sends one client to one side"+
 		" (session affinity, source hash) or does not know the other side", strings.Join(seen, ", "), p.port, tenths(p.test.Expected))
-	if p.tally.stable == 0 {
+	if p.tally.canary > 0 && p.tally.stable == 0 {
 		text += ", or it prefers pods with few connections (least connections)"
 	}
 	return text

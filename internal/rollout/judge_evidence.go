@@ -187,9 +187,9 @@ func (p *portJudge) podsAgree(side probe.Version, serving int) float64 {
 // warnings say what was odd. None of it decides.
 func (p *portJudge) warnings(e Evidence) []string {
 	var odd []string
-	say := func(p Figure, format string, args ...any) {
+	say := func(p Figure, what string) {
 		if p.Known() && p < oddLevel {
-			odd = append(odd, fmt.Sprintf(format, args...))
+			odd = append(odd, what)
 		}
 	}
 	say(e.Agreement.StablePods, "the pods of stable answer unequally often: the balancer prefers some")

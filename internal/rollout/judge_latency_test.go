@@ -96,13 +96,13 @@ func TestLatencyErrorRates(t *testing.T) {
 func TestLatencyOutlivesRestarts(t *testing.T) {
 	t.Parallel()
 	j := NewJudge(paced(options(25)))
-	n := feed(j, 20, slowCanary(4, 50*time.Millisecond))
+	n := feed(j, 20, slowCanary(50*time.Millisecond))
 	require.Equal(t, 20, n, "not proven yet")
 	j.Restart()
-	again := feed(j, 1000, slowCanary(4, 50*time.Millisecond))
+	again := feed(j, 1000, slowCanary(50*time.Millisecond))
 	_, reason, _, _ := j.Verdict()
 	require.Equal(t, ReasonFailLatency, reason)
-	alone := feed(NewJudge(paced(options(25))), 1000, slowCanary(4, 50*time.Millisecond))
+	alone := feed(NewJudge(paced(options(25))), 1000, slowCanary(50*time.Millisecond))
 	require.Equal(t, alone, n+again)
 }
 

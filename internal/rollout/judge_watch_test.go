@@ -26,7 +26,7 @@ func TestWatch(t *testing.T) {
 		{"stable answers at 100 %", 100, always(answer(probe.Stable)), "", ""},
 		{"failures", 25, always(failure(probe.Refused, probe.None)), Fail, ReasonFailErrors},
 		{"failures of the canary", 25, every(4, always(failure(probe.Faulty, probe.Canary)), always(answer(probe.Stable))), Fail, ReasonFailErrors},
-		{"a slow canary", 25, slowCanary(4, time.Second), Fail, ReasonFailLatency},
+		{"a slow canary", 25, slowCanary(time.Second), Fail, ReasonFailLatency},
 		{"a slow canary at 100 %", 100, slowAll(always(answer(probe.Canary))), Fail, ReasonFailLatency},
 		{"answers that nobody knows", 100, unknown, Invalid, ReasonInvalidClassifier},
 		{"this machine fails", 25, always(failure(probe.Local, probe.None)), "", ""},

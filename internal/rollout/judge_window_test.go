@@ -163,7 +163,7 @@ func TestRestart(t *testing.T) {
 func TestExpect(t *testing.T) {
 	t.Parallel()
 	j := NewJudge(paced(options(25)))
-	feed(j, 20, slowCanary(4, 50*time.Millisecond))
+	feed(j, 20, slowCanary(50*time.Millisecond))
 	j.Restart()
 	j.Add(failure(probe.Refused, probe.None))
 	next := j.expect(paced(options(50)))

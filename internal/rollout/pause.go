@@ -41,9 +41,9 @@ func (r *run) quietly(ctx context.Context, rec *StageRecord, name string, restar
 	defer cancel(nil)
 	guarded := make(chan error, 1)
 	go func() {
-		err := r.watchPods(limited, restarts, duration)
-		cancel(err) // also when the time is up
-		guarded <- err
+		disturbance := r.watchPods(limited, restarts, duration)
+		cancel(disturbance) // also when the time is up
+		guarded <- disturbance
 	}()
 	began := time.Now()
 	setback := r.overhear(limited, rec, name, judge, flows)
