@@ -86,7 +86,7 @@ func bySlowness() *rollout.Record {
 
 // byPause is a run whose canary broke in the pause after a stage that had passed.
 func byPause() *rollout.Record {
-	detail := "in the pause after it had passed, 13 of 97 flows on 7777/TCP that the canary took failed (13.4 %), more than the 5 % that either version may (max-error-rate)"
+	detail := "in the pause after its verdict, 13 of 97 flows on 7777/TCP that the canary took failed (13.4 %), more than the 5 % that either version may (max-error-rate)"
 	r := ended(lobby(), rollout.RolledBack, rollout.ReasonFailCeiling, 371*time.Second)
 	r.Message, r.Rollback = detail, &rollout.RollbackRecord{Took: 12400 * time.Millisecond, Stable: 10}
 	r.Stages, r.NotReached = lobbyStages()[:2], []rollout.Percent{25, 50, 100}

@@ -23,6 +23,14 @@ type Evidence struct {
 	Warnings  []string          `json:"warnings"` // sentences; none decides
 }
 
+// odd are the warnings, none of nil.
+func (e *Evidence) odd() []string {
+	if e == nil {
+		return nil
+	}
+	return e.Warnings
+}
+
 // ShareEvidence is the share test: ln M at an edge of the band reaches the threshold
 // where the edge is excluded.
 type ShareEvidence struct {

@@ -96,7 +96,7 @@ func (r *run) overhear(ctx context.Context, rec *StageRecord, name string, judge
 			judge.Note(flows.Stats())
 			verdict, reason, detail, _ := judge.Verdict()
 			r.Log.WarnContext(ctx, "the stage fails after all", "during", name, "verdict", verdict, "reason", reason, "detail", detail)
-			return &Setback{Reason: reason, Message: "in the " + name + " after it had passed, " + detail}
+			return &Setback{Reason: reason, Message: "in the " + name + " after its verdict, " + detail}
 		}
 		if time.Since(last) >= max(progressEvery, last.Sub(began)/10) { // long ones ever less often
 			last = time.Now()

@@ -126,6 +126,11 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error {
 	r.Journal.Save(r.Record)
 	r.Log.InfoContext(ctx, "stage judged", "verdict", rec.Verdict, "reason", rec.Reason, "detail", rec.Detail)
+	for _, m := range rec.Ports {
+		for _, warning := range m.Evidence.odd() {
+			r.Log.InfoContext(ctx, "odd, but it decides nothing", "port", m.Port, "what", warning)
+		}
+	}
 	switch {
 	case rec.Verdict == Pass:
 	case r.GoOn && rec.Verdict == Inconclusive:

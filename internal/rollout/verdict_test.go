@@ -213,7 +213,7 @@ func TestPauseFails(t *testing.T) {
 				require.Less(t, time.Since(began), 20*time.Minute, "it did not wait for the end of the pause")
 				stage := r.Record.Stages[1]
 				require.Equal(t, row.verdict, stage.Verdict)
-				require.Contains(t, stage.Detail, "in the pause after it had passed, ")
+				require.Contains(t, stage.Detail, "in the pause after its verdict, ")
 				require.Equal(t, row.reason, stage.After.Ports[0].Reason)
 				require.Equal(t, rollout.ReasonPass, stage.Measurement.Reason, "what was measured before stays")
 				require.Equal(t, []string{"baseline pass", "25 pass", "25 " + string(row.verdict)}, j.judged)
@@ -241,7 +241,7 @@ func TestBakeIsSampled(t *testing.T) {
 				requireTurnedDown(t, r.Record, rollout.Reason(name))
 				stage := r.Record.Stages[len(r.Record.Stages)-1]
 				require.Equal(t, "bake", stage.After.Name)
-				require.Contains(t, stage.Detail, "in the bake after it had passed, ")
+				require.Contains(t, stage.Detail, "in the bake after its verdict, ")
 				require.Contains(t, c.calls, "unpark stable")
 				require.Equal(t, "4+0 serving 4+0", c.pods[len(c.pods)-1])
 				requireInvariants(t, c, 4, 2)
