@@ -17,6 +17,7 @@ type JudgeOptions struct {
 	MaxErrorRate *Percent  // of either version, and of all flows of a port; nil: 5 % at the baseline, later half
 	MaxSlower    *Percent  // how much slower than the baseline's p95 an answer may be; nil: however slow
 	Baseline     *Baseline // how the service was before the rollout; nil: this is the baseline, or there was none
+	Lately       []Pace    // of stable on each port, where it last answered often enough; none: at the baseline
 	Seed         uint64    // of the schedule, for the record
 	NoEarlyStop  bool      // look once, at Expire
 
@@ -133,7 +134,7 @@ func (j *Judge) expect(o JudgeOptions) *Judge {
 		before, gates := j.ports[i], p.gates
 		p.gates, p.windows, p.course = before.gates, before.windows, before.course
 		p.gates.attributed, p.gates.baseline = gates.attributed, gates.baseline
-		p.gates.times.bySide, p.gates.times.withoutStable = gates.times.bySide, gates.times.withoutStable
+		p.gates.times.expect(gates.times)
 		p.restart(p.budget)
 	}
 	return next

@@ -25,8 +25,9 @@ const (
 // first flow on. The zero value has no limit, and nothing is slow.
 type slowGate struct {
 	limit         time.Duration
-	timed, slow   int // answers
-	timedNew      int // of the canary
+	before        time.Duration // the p95 that the limit is derived from
+	timed, slow   int           // answers
+	timedNew      int           // of the canary
 	slowNew       int
 	bySide        stats.AttributedGate
 	withoutStable bool // none is expected of stable any more
@@ -42,10 +43,33 @@ func newSlowGate(o JudgeOptions, port int, test stats.ShareTest) slowGate {
 	if o.MaxSlower == nil || o.Baseline == nil || port >= len(o.Baseline.Times) {
 		return g
 	}
-	if before := o.Baseline.Times[port]; before.Answers >= paceAnswers && before.P95 > 0 {
-		g.limit = stats.SlowThreshold(slowFloor, before.P95, o.MaxSlower.Fraction())
+	before := o.Baseline.Times[port]
+	if before.Answers < paceAnswers || before.P95 <= 0 {
+		return g
 	}
+	g.before = before.P95
+	if g.withoutStable && port < len(o.Lately) && o.Lately[port].Answers >= paceAnswers {
+		g.before = max(g.before, o.Lately[port].P95)
+	}
+	g.limit = stats.SlowThreshold(slowFloor, g.before, o.MaxSlower.Fraction())
 	return g
+}
+
+// expect takes over what another expectation makes of the gate, without its counts.
+func (g *slowGate) expect(other slowGate) {
+	g.limit, g.before, g.bySide, g.withoutStable = other.limit, other.before, other.bySide, other.withoutStable
+}
+
+// since is how fast stable answers lately: as in this window, where it has answered often
+// enough, or else as before.
+func (j *Judge) since(lately []Pace) []Pace {
+	times := j.AsBaseline().Times
+	for i := range times {
+		if times[i].Answers < paceAnswers && i < len(lately) {
+			times[i] = lately[i]
+		}
+	}
+	return times
 }
 
 // slowAnswer reports whether a flow was answered, and late.
@@ -81,7 +105,7 @@ func (g *slowGate) judged(confidence float64) stats.Evidence {
 
 // slowing looks at the slow answers. Where stable answers no more there is nothing to
 // compare with but the time before, when the network may have been another: there it
-// takes that most answers are slow.
+// takes that most answers are slow, also in comparison with stable where it last answered.
 func (p *portJudge) slowing() bool {
 	g := &p.gates.times
 	if g.slowNew == 0 || p.options.atBaseline() {
@@ -101,9 +125,12 @@ func (p *portJudge) slowing() bool {
 
 // slowDetail says how many answers of the canary were slow, and compared with what.
 func (p *portJudge) slowDetail(share string) string {
-	g, before := &p.gates.times, p.options.Baseline.Times[p.index]
-	return fmt.Sprintf("%d of %d answers of the canary on %s (%s %%) took longer than %s, the slowest 5 %% of the baseline's more than %s%s",
-		g.slowNew, g.timedNew, p.port, tenths(ratio(g.slowNew, g.timedNew)), millis(g.limit), millis(before.P95), share)
+	g, whose := &p.gates.times, "the baseline's"
+	if g.before != p.options.Baseline.Times[p.index].P95 {
+		whose = "stable's"
+	}
+	return fmt.Sprintf("%d of %d answers of the canary on %s (%s %%) took longer than %s, the slowest 5 %% of %s more than %s%s",
+		g.slowNew, g.timedNew, p.port, tenths(ratio(g.slowNew, g.timedNew)), millis(g.limit), whose, millis(g.before), share)
 }
 
 // millis is a time in milliseconds, to the tenth.

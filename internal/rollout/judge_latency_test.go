@@ -42,6 +42,43 @@ func TestSlowLimit(t *testing.T) {
 	}
 }
 
+// TestLately: where stable answers no more, the limit is that of the slower of then and
+// lately; where it answers, only the baseline counts.
+func TestLately(t *testing.T) {
+	t.Parallel()
+	o := paced(options(100))
+	o.Lately = []Pace{{P95: 400 * time.Millisecond, Answers: 100}}
+	j := NewJudge(o)
+	require.Equal(t, 500*time.Millisecond, j.ports[0].gates.times.limit)
+	feed(j, 400, slowAll(always(answer(probe.Canary)))) // 200 ms
+	verdict, _, detail, _ := j.Verdict()
+	require.Equal(t, Pass, verdict, detail)
+
+	o.Lately[0].P95 = 100 * time.Millisecond
+	j = NewJudge(o)
+	feed(j, 400, slowAll(always(answer(probe.Canary))))
+	_, reason, detail, _ := j.Verdict()
+	require.Equal(t, ReasonFailLatency, reason)
+	require.Contains(t, detail, "took longer than 125 ms, the slowest 5 % of stable's more than 100 ms")
+
+	o.Lately[0].Answers = 99
+	require.Equal(t, 25*time.Millisecond, NewJudge(o).ports[0].gates.times.limit)
+	o.Lately[0].Answers = 100
+
+	half := paced(options(50))
+	half.Lately = o.Lately
+	require.Equal(t, 25*time.Millisecond, NewJudge(half).ports[0].gates.times.limit)
+	require.Equal(t, 125*time.Millisecond, NewJudge(half).expect(o).ports[0].gates.times.limit)
+
+	seen := NewJudge(half)
+	feed(seen, 300, turns(1, 2))
+	require.Equal(t, []Pace{{P95: 3 * time.Millisecond, Answers: 150}}, seen.since(half.Lately))
+	few := NewJudge(half)
+	feed(few, 100, turns(1, 2))
+	require.Equal(t, half.Lately, few.since(half.Lately), "fifty answers are too few")
+	require.Equal(t, []Pace{{P95: 3 * time.Millisecond, Answers: 50}}, few.since(nil))
+}
+
 // timed gives each version service times that are exponential around a mean of its own.
 func timed(seed uint64, share float64, stable, canary time.Duration) law {
 	source := rand.New(rand.NewPCG(seed, 7))

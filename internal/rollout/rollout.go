@@ -143,6 +143,7 @@ type run struct {
 	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline
 	watcher    *Judge // of the flows after the last verdict; nil before the first
+	lately     []Pace // of stable, where it last answered often enough
 	memory     Memory
 	held       *keeper // nil without held flows
 }

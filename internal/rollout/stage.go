@@ -140,7 +140,7 @@ func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error 
 		return &Setback{Reason: rec.Reason, Message: rec.Detail}
 	}
 	r.Herald.Judged(ctx, *rec)
-	r.weight, r.watcher = *judge.options.Expected, judge.Watch()
+	r.weight, r.watcher, r.lately = *judge.options.Expected, judge.Watch(), judge.since(r.lately)
 	if r.baseline == nil {
 		r.baseline = judge.AsBaseline()
 		r.memory.Baseline = r.baseline
@@ -167,7 +167,7 @@ func (r *run) judgeOptions(state State) JudgeOptions {
 	expected := state.ExpectedWeight()
 	return JudgeOptions{
 		Ports: r.Ports, Expected: &expected, Tolerance: r.Tolerance, Confidence: r.Confidence,
-		MaxProbes: r.MaxProbes, MaxErrorRate: r.MaxErrors, MaxSlower: r.MaxSlower, Baseline: r.baseline, Seed: r.Seed + r.windows + 1,
+		MaxProbes: r.MaxProbes, MaxErrorRate: r.MaxErrors, MaxSlower: r.MaxSlower, Baseline: r.baseline, Lately: r.lately, Seed: r.Seed + r.windows + 1,
 		StablePods: state.Stable.Serving, CanaryPods: state.Canary.Serving, Local: state.Local,
 	}
 }
