@@ -69,14 +69,18 @@ func (p page) odd() string {
 // sharesTable is the share test of every port: each edge of the band is excluded where
 // ln M reaches the threshold.
 func (p page) sharesTable() string {
-	t, rows := newTable("Stage:", "Port", "ln M at the edges:", "needed:", "Planned:", "At most:", "Begun again:", "Scatter φ:", "Runs z:"), 0
+	t, rows := newTable("Stage:", "Port", "Expected from", "Wilson 95 %:", "ln M at the edges:", "needed:", "Planned:", "At most:", "Begun again:", "Scatter φ:", "Runs z:"), 0
 	p.witnessed(func(s rollout.StageRecord, m rollout.Measurement, e rollout.Evidence) {
 		rows++
 		again := count(e.Share.Restarts)
 		if e.Share.Moves > 0 {
 			again += fmt.Sprintf(" (%d moved)", e.Share.Moves)
 		}
-		t.row(stageName(s), portName(m.Port), decimal(e.Share.LogLow, 2)+", "+decimal(e.Share.LogHigh, 2), decimal(e.Share.Threshold, 2),
+		wilson := none
+		if m.Observed != nil {
+			wilson = spread(m.Wilson)
+		}
+		t.row(stageName(s), portName(m.Port), model(e), wilson, edges(e.Share), needed(e.Share),
 			count(e.Share.Planned), count(e.Share.Budget), again, decimal(e.Sequence.Phi, 2), decimal(e.Sequence.Z, 1)+patternWord(e.Sequence.Pattern))
 	})
 	if rows == 0 {
@@ -84,6 +88,30 @@ func (p page) sharesTable() string {
 	}
 	return t.String() + "\n\n<sub>A share passes where ln M reaches the need at both edges of what would pass, and fails where it does at the one that it lies beyond. " +
 		"φ is 1 for independent choices; z is beyond ±3 where the versions take turns (+) or stick (−).</sub>"
+}
+
+// edges are ln M at both edges of what would pass.
+func edges(e rollout.ShareEvidence) string {
+	if !e.LogLow.Known() && !e.LogHigh.Known() {
+		return none
+	}
+	return decimal(e.LogLow, 2) + ", " + decimal(e.LogHigh, 2)
+}
+
+// needed is what they must reach, or how many right answers in a row it takes.
+func needed(e rollout.ShareEvidence) string {
+	if !e.Threshold.Known() {
+		return count(e.Planned) + " in a row"
+	}
+	return decimal(e.Threshold, 2)
+}
+
+// model is what the expected share was worked out from.
+func model(e rollout.Evidence) string {
+	if e.Model == nil {
+		return none
+	}
+	return prose(shorten(*e.Model, 20))
 }
 
 // patternWord says what a z means, if it means anything.

@@ -32,7 +32,8 @@ func (e *Evidence) odd() []string {
 }
 
 // ShareEvidence is the share test: ln M at an edge of the band reaches the threshold
-// where the edge is excluded.
+// where the edge is excluded. At an expected share of 0 or 1 it is not that which decides,
+// but as many right answers in a row as are planned.
 type ShareEvidence struct {
 	Alpha         Figure `json:"alpha"` // of this window, a fraction
 	Threshold     Figure `json:"threshold"`
@@ -107,9 +108,11 @@ type LatencyEvidence struct {
 	Slow        int              `json:"slow"`
 	CanaryTimed int              `json:"canaryAnswers"`
 	CanarySlow  int              `json:"canarySlow"`
-	Gate        *GateEvidence    `json:"gate"` // the canary's part of the slow answers; nil without a limit
-	Stable      *VersionQuantile `json:"stable"`
+	Gate        *GateEvidence    `json:"gate"`   // the canary's part of the slow answers; nil without a limit
+	Stable      *VersionQuantile `json:"stable"` // service times
 	Canary      *VersionQuantile `json:"canary"`
+	StableWhole *VersionQuantile `json:"stableResponse"` // from the scheduled start to the end
+	CanaryWhole *VersionQuantile `json:"canaryResponse"`
 	Shift       Figure           `json:"shift"`        // of the canary against stable, Hodges and Lehmann
 	Longer      Figure           `json:"canaryLonger"` // probability that its answer takes longer, percent
 	P           Figure           `json:"mannWhitneyP"` // of as much by chance, two-sided

@@ -31,6 +31,9 @@ func (p *portJudge) evidence() *Evidence {
 func (p *portJudge) shareEvidence() ShareEvidence {
 	test, k, n := p.scattered(), p.tally.canary, p.tally.attributed()
 	lo, hi, threshold := test.Evidence(k, n)
+	if p.certain() { // a run of right answers decides
+		lo, hi, threshold = math.NaN(), math.NaN(), math.NaN()
+	}
 	e := ShareEvidence{
 		Alpha: Figure(test.Alpha), Threshold: Figure(threshold), LogLow: Figure(lo), LogHigh: Figure(hi),
 		Planned: test.PlannedSize, Budget: p.budget, Minimum: test.MinSize, Concentration: Figure(test.Concentration),
@@ -95,6 +98,7 @@ func (p *portJudge) latencyEvidence() LatencyEvidence {
 	e := LatencyEvidence{
 		Answers: g.timed, Slow: g.slow, CanaryTimed: g.timedNew, CanarySlow: g.slowNew,
 		Stable: quantiles(stable), Canary: quantiles(canary),
+		StableWhole: quantiles(inOrder(p.tally.response[probe.Stable])), CanaryWhole: quantiles(inOrder(p.tally.response[probe.Canary])),
 		Shift: Figure(compared.Shift), Longer: hundredths(compared.CLES), P: Figure(compared.TwoSided),
 	}
 	if g.limit > 0 {

@@ -35,6 +35,12 @@ func TestEvidenceOfShare(t *testing.T) {
 	require.Zero(t, open.Moves)
 	require.Equal(t, stats.NewShareTest(0.10, 0.05, 0.95).Window(1).PlannedSize, *open.Remaining)
 
+	all := NewJudge(options(100))
+	feed(all, 5000, always(answer(probe.Canary)))
+	certain := all.Measurements()[0].Evidence.Share
+	require.False(t, certain.LogLow.Known() || certain.LogHigh.Known() || certain.Threshold.Known(), "that is not what decides")
+	require.Equal(t, 299, certain.Planned)
+
 	o := options(10)
 	o.Local = true
 	require.Equal(t, "nodes", *NewJudge(o).ports[0].evidence().Model)
@@ -103,6 +109,7 @@ func TestEvidenceOfLatency(t *testing.T) {
 		for i := range n {
 			f := answer(v)
 			f.FirstByte = time.Duration(i+1) * step
+			f.Scheduled, f.Start, f.Total = time.Second, time.Second+time.Millisecond, f.FirstByte+2*time.Millisecond
 			j.Add(f)
 		}
 	}
@@ -114,6 +121,7 @@ func TestEvidenceOfLatency(t *testing.T) {
 	require.InDelta(t, 9.36, float64(e.Stable.P95.Low), 1e-9)
 	require.InDelta(t, 9.64, float64(e.Stable.P95.High), 1e-9)
 	require.InDelta(t, 9.5, float64(e.Stable.P95.Value), 0.01)
+	require.InDelta(t, float64(e.Stable.P95.Value)+3, float64(e.StableWhole.P95.Value), 1e-9, "a late start and the rest of the answer belong to it")
 	require.NotNil(t, e.Canary.P50)
 	require.Nil(t, e.Canary.P95, "99 answers are too few")
 	require.InDelta(t, 25, float64(*e.Limit), 1e-12)

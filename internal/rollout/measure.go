@@ -42,7 +42,8 @@ type tally struct {
 	heard                   map[netip.Addr]*sides // in answers and in failures that tell who failed
 	answers                 map[netip.Addr]*sides // in answers alone
 	pods                    map[pod]int
-	latency                 map[probe.Version][]time.Duration
+	latency                 map[probe.Version][]time.Duration // service times
+	response                map[probe.Version][]time.Duration // from the scheduled start to the end
 }
 
 // sides is how often each version was heard.
@@ -69,6 +70,7 @@ func newTally() *tally {
 		answers:   map[netip.Addr]*sides{},
 		pods:      map[pod]int{},
 		latency:   map[probe.Version][]time.Duration{},
+		response:  map[probe.Version][]time.Duration{},
 	}
 }
 
@@ -106,6 +108,7 @@ func (t *tally) add(f probe.Flow) {
 	t.answers[f.Address].add(f.Version)
 	t.sequence = append(t.sequence, f.Version == probe.Canary)
 	t.latency[f.Version] = append(t.latency[f.Version], f.FirstByte)
+	t.response[f.Version] = append(t.response[f.Version], f.Start-f.Scheduled+f.Total)
 	t.addPod(f)
 }
 
