@@ -121,7 +121,7 @@ func (j *Judge) Expire() {
 // make, so that looking again does not raise it ([stats.ShareTest.Window]).
 func (j *Judge) Restart() {
 	for _, p := range j.ports {
-		p.restart(p.options.budget(p.options.shareTest()))
+		p.restart()
 	}
 }
 
@@ -135,7 +135,7 @@ func (j *Judge) expect(o JudgeOptions) *Judge {
 		p.gates, p.windows, p.course = before.gates, before.windows, before.course
 		p.gates.attributed, p.gates.baseline = gates.attributed, gates.baseline
 		p.gates.times.expect(gates.times)
-		p.restart(p.budget)
+		p.restart()
 	}
 	return next
 }

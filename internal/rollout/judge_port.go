@@ -37,11 +37,12 @@ func newPortJudge(o JudgeOptions, port probe.Port, index int) *portJudge {
 	return p
 }
 
-// budget is how many samples of a port a window may take.
+// budget is how many samples of a port a window may take, whose test is given. Later
+// windows are held to more, and may take more, unless max-probes says how much.
 func (o JudgeOptions) budget(test stats.ShareTest) int {
 	switch {
 	case o.atBaseline():
-		size := max(baselineFlows, test.PlannedSize)
+		size := max(baselineFlows, o.shareTest().PlannedSize)
 		if o.MaxProbes > 0 { // a limit; more of it makes no longer baseline
 			return min(size, o.MaxProbes)
 		}
@@ -54,11 +55,12 @@ func (o JudgeOptions) budget(test stats.ShareTest) int {
 	return test.MaxSize
 }
 
-// restart begins the next window, with a budget.
-func (p *portJudge) restart(budget int) {
+// restart begins the next window.
+func (p *portJudge) restart() {
 	p.course.remember(p.tally.sequence)
 	p.windows++
-	p.test, p.tally, p.budget = p.options.shareTest().Window(p.windows), newTally(), budget
+	p.test, p.tally = p.options.shareTest().Window(p.windows), newTally()
+	p.budget = p.options.budget(p.test)
 	p.verdict, p.reason, p.detail, p.expired = "", "", "", false
 	p.course.again = 0
 }

@@ -131,13 +131,16 @@ func (p *portJudge) stationary() bool {
 	return stats.Stationary(hits[0], sizes[0], hits[1], sizes[1])
 }
 
-// move begins the window again because the share moved in it, with what is left of
-// its budget, or gives up: a share that keeps moving passes nothing, but it may well
-// be far from where it should be.
+// move begins the window again because the share moved in it, within max-probes, or
+// gives up: a share that keeps moving passes nothing, but it may well be far from where
+// it should be.
 func (p *portJudge) move(decision stats.Decision, over bool) {
-	if left := p.budget - p.tally.samples(); !over && left > 0 && p.course.moves < mostMoves {
-		p.restart(left)
+	if left := p.budget - p.tally.samples(); !over && p.course.moves < mostMoves {
+		p.restart()
 		p.course.moves++
+		if p.options.MaxProbes > 0 {
+			p.budget = left
+		}
 		return
 	}
 	if decision == stats.Fail {

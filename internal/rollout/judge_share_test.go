@@ -42,7 +42,44 @@ func TestMovingShareBeginsAgain(t *testing.T) {
 	require.Greater(t, n, 1220, "it passed after the share stood still")
 }
 
-// TestBudgetIsOfAllWindows: beginning again because the share moved buys no flows.
+// TestBudgetsOfWindows: a window that is held to more may take more, unless it was said
+// how many flows there may be.
+func TestBudgetsOfWindows(t *testing.T) {
+	t.Parallel()
+	j := NewJudge(options(10))
+	require.Equal(t, 1560, j.ports[0].budget)
+	j.Restart()
+	require.Equal(t, 4*stats.NewShareTest(0.1, 0.05, 0.95).Window(1).PlannedSize, j.ports[0].budget)
+	o := options(10)
+	o.MaxProbes = 700
+	j = NewJudge(o)
+	j.Restart()
+	require.Equal(t, 700, j.ports[0].budget, "counted from the end of the propagation")
+	j = NewJudge(baselineOptions())
+	j.Restart()
+	require.Equal(t, 300, j.ports[0].budget)
+}
+
+// TestLateWindowsDecide: a balancer that takes minutes costs many windows, and a good
+// share is still found in the one that counts.
+func TestLateWindowsDecide(t *testing.T) {
+	t.Parallel()
+	const runs, windows = 100, 12
+	verdicts := map[Verdict]int{}
+	for seed := range uint64(runs) {
+		j := NewJudge(options(10))
+		for range windows {
+			j.Restart()
+		}
+		feed(j, 100000, random(seed, 0.1))
+		verdict, _, _, _ := j.Verdict()
+		verdicts[verdict]++
+	}
+	require.GreaterOrEqual(t, verdicts[Pass], runs-2, "%v", verdicts)
+}
+
+// TestBudgetIsOfAllWindows: beginning again because the share moved buys no flows beyond
+// max-probes.
 func TestBudgetIsOfAllWindows(t *testing.T) {
 	t.Parallel()
 	o := options(50)
