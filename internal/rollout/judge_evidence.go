@@ -172,13 +172,15 @@ func sharesAgree[K comparable](groups map[K]*sides) float64 {
 // podsAgree is the p-value of the pods of a version answering as unequally by chance.
 // Those of its pods that never answered count as well, where one knows of them.
 func (p *portJudge) podsAgree(side probe.Version, serving int) float64 {
+	const enough = 5 // answers of each, for chance to follow the law that it is measured by
 	var counts []int
+	answers := 0
 	for pod, flows := range p.tally.pods {
 		if pod.version == side && pod.name != "" {
-			counts = append(counts, flows)
+			counts, answers = append(counts, flows), answers+flows
 		}
 	}
-	if p.options.Local || len(counts) == 0 || len(p.tally.pods) == maxPods {
+	if p.options.Local || len(counts) == 0 || answers < enough*max(len(counts), serving) {
 		return math.NaN()
 	}
 	for len(counts) < serving {

@@ -174,6 +174,7 @@ func TestContradictions(t *testing.T) {
 		{"equal pods", nil, [2]law{named(random(1, 0.5), 3), named(random(2, 0.5), 3)}, ""},
 		{"unequal pods", nil, [2]law{one, one}, "the pods of stable answer unequally often: the balancer prefers some"},
 		{"a pod that never answers", func(o *JudgeOptions) { o.CanaryPods = 4 }, [2]law{named(random(1, 0.5), 3), named(random(2, 0.5), 3)}, "the pods of the canary answer unequally often: the balancer prefers some"},
+		{"so many pods that each answers twice", nil, [2]law{named(random(1, 0.5), 250), one}, ""},
 		{"unequal pods under Local", func(o *JudgeOptions) { o.Local = true }, [2]law{one, one}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
