@@ -246,6 +246,25 @@ func (q *quiet) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flo
 	return s, q.err
 }
 
+// become changes what the balancer answers while it is sampled.
+func (b *balancer) become(answer func(share float64, random *rand.Rand) probe.Flow) {
+	b.cluster.mu.Lock()
+	defer b.cluster.mu.Unlock()
+	b.answer = answer
+}
+
+// flow is the next one.
+func (b *balancer) flow(random *rand.Rand) probe.Flow {
+	share := b.cluster.share()
+	b.cluster.mu.Lock()
+	answer := b.answer
+	b.cluster.mu.Unlock()
+	if answer == nil {
+		return byShare(share, random)
+	}
+	return answer(share, random)
+}
+
 type stream struct {
 	balancer *balancer
 	random   *rand.Rand
@@ -265,10 +284,7 @@ func (s *stream) Flows(ctx context.Context) iter.Seq[probe.Flow] {
 			case <-ctx.Done():
 				return
 			}
-			flow := byShare(s.balancer.cluster.share(), s.random)
-			if s.balancer.answer != nil {
-				flow = s.balancer.answer(s.balancer.cluster.share(), s.random)
-			}
+			flow := s.balancer.flow(s.random)
 			flow.Index = s.sent
 			if !yield(flow) {
 				return

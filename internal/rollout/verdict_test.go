@@ -20,7 +20,7 @@ type law func(flow probe.Flow, random *rand.Rand) probe.Flow
 
 // spoil has a balancer answer by its share, and then as the law says.
 func (b *balancer) spoil(l law) {
-	b.answer = func(share float64, random *rand.Rand) probe.Flow { return l(byShare(share, random), random) }
+	b.become(func(share float64, random *rand.Rand) probe.Flow { return l(byShare(share, random), random) })
 }
 
 // only applies a law to the canary's answers.
@@ -166,7 +166,7 @@ func TestPauseIsSampled(t *testing.T) {
 		r.Plan.Steps, r.Pauses = []rollout.Percent{10}, map[rollout.Percent]time.Duration{10: 10 * time.Minute}
 		c.onScale = func(_ *cluster, _ probe.Version, _ int) error {
 			time.AfterFunc(3*time.Minute, func() { // another share, in the pause
-				b.answer = func(_ float64, random *rand.Rand) probe.Flow { return byShare(0.9, random) }
+				b.become(func(_ float64, random *rand.Rand) probe.Flow { return byShare(0.9, random) })
 			})
 			return nil
 		}
@@ -234,7 +234,9 @@ func TestBakeIsSampled(t *testing.T) {
 				c, r := baking(t)
 				b := r.Prober.(*balancer)
 				time.AfterFunc(5*time.Minute, func() {
-					require.Equal(t, 2, c.state.Stable.Parked)
+					state, err := c.Next(t.Context(), 0)
+					require.NoError(t, err)
+					require.Equal(t, 2, state.Stable.Parked)
 					b.spoil(only(l))
 				})
 				require.NoError(t, r.Run(t.Context()))
