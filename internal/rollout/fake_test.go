@@ -259,10 +259,11 @@ func (b *balancer) flow(random *rand.Rand) probe.Flow {
 	b.cluster.mu.Lock()
 	answer := b.answer
 	b.cluster.mu.Unlock()
-	if answer == nil {
-		return byShare(share, random)
+	flow := byShare(share, random)
+	if answer != nil {
+		flow = answer(share, random)
 	}
-	return answer(share, random)
+	return flow
 }
 
 type stream struct {
