@@ -54,6 +54,10 @@ func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Opti
 		limit := rollout.Percent(o.MaxErrorRate.Value)
 		options.MaxErrors = &limit
 	}
+	if o.MaxSlower.Set {
+		limit := rollout.Percent(o.MaxSlower.Value)
+		options.MaxSlower = &limit
+	}
 	return options
 }
 

@@ -48,6 +48,23 @@ func (p *prepared) newProber(o config.Rollout) error {
 	return nil
 }
 
+// quietProber makes a tenth of the flows: for the time after a verdict.
+type quietProber struct{ *prober }
+
+// Sampler implements rollout.Prober.
+func (p quietProber) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
+	return p.slower().Sampler(ctx, addresses, seed)
+}
+
+// slower is the prober as it is now, at the lower rate; its sweep of source ports stays
+// the same one.
+func (p quietProber) slower() *prober {
+	const part = 10
+	slower := *p.prober
+	slower.options.Rate /= part
+	return &slower
+}
+
 // Sampler implements rollout.Prober.
 func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
 	options, err := p.towards(ctx, addresses)

@@ -117,7 +117,7 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 	}
 	defer stop()
 	engine := j.engine(p.options, cluster, lease, p.record)
-	engine.Prober, engine.Holder, engine.Memory = p.prober, p.prober, p.resume
+	engine.Prober, engine.Quiet, engine.Holder, engine.Memory = p.prober, quietProber{p.prober}, p.prober, p.resume
 	if p.autoscaled || p.resume != nil && p.resume.Autoscaled {
 		engine.Autoscalers = cluster
 	}

@@ -34,6 +34,7 @@ type Rollout struct {
 	Rate          float64 // flows a second, above 0
 	MaxProbes     Optional[int]
 	MaxErrorRate  Optional[float64]
+	MaxSlower     Optional[float64] // max-latency-increase, in percent of the baseline's p95
 	HoldOpen      int
 
 	Settle       time.Duration
@@ -209,7 +210,7 @@ func (r *reader) rollout() Rollout {
 		Tolerance: r.tolerance(), Confidence: r.confidence(),
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
-		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(),
+		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(), MaxSlower: r.maxLatencyIncrease(),
 		HoldOpen: r.whole("hold-open", 0, 10_000),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),
@@ -311,11 +312,18 @@ func (r *reader) tolerance() float64 {
 
 func (r *reader) confidence() float64 { return r.between("confidence", 50, 99.99) }
 
-func (r *reader) maxErrorRate() Optional[float64] {
-	if strings.EqualFold(r.text("max-error-rate"), "off") {
+func (r *reader) maxErrorRate() Optional[float64] { return r.percentageOrOff("max-error-rate", 100) }
+
+func (r *reader) maxLatencyIncrease() Optional[float64] {
+	return r.percentageOrOff("max-latency-increase", 10_000)
+}
+
+// percentageOrOff is a percentage up to a highest one, or absent if the input is off.
+func (r *reader) percentageOrOff(name string, highest float64) Optional[float64] {
+	if strings.EqualFold(r.text(name), "off") {
 		return Optional[float64]{}
 	}
-	rate := r.number("max-error-rate", "off, or a percentage from 0 to 100", true,
-		func(n float64) bool { return n <= 100 })
+	rate := r.number(name, fmt.Sprintf("off, or a percentage from 0 to %v", highest), true,
+		func(n float64) bool { return n <= highest })
 	return Optional[float64]{Value: rate, Set: true}
 }

@@ -20,7 +20,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Manifests: []string{"k8s/"}, Until: 100,
 			MaxSurge: config.Bound{Value: 25, Percent: true}, MaxWeightError: 5,
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
-			Tolerance: 5, Confidence: 95, Rate: 50,
+			Tolerance: 5, Confidence: 95, MaxSlower: config.Optional[float64]{Value: 25, Set: true}, Rate: 50,
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 			Finish: "auto", Removal: "auto", HPA: "refuse", OnFailure: "rollback", OnInconclusive: "fail",
 		},
@@ -37,7 +37,7 @@ func TestParseRunEverything(t *testing.T) {
 		"service":   "lobby", "stable": "lobby-blue", "canary": "lobby-green",
 		"steps": "12.5, 25:5m,100", "replicas": "8", "max-surge": "4", "max-unavailable": "10%", "max-weight-error": "2.5%",
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
-		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1", "hold-open": "200",
+		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1", "max-latency-increase": "40%", "hold-open": "200",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
 		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
@@ -54,7 +54,7 @@ func TestParseRunEverything(t *testing.T) {
 			Probe: "udp", Address: "2001:db8::7",
 			StablePattern: regexp.MustCompile("^1.8 (?P<pod>.*)$"), CanaryPattern: regexp.MustCompile("^1.9"),
 			Tolerance: 2.5, Confidence: 99.9, Rate: 0.5, MaxProbes: config.Optional[int]{Value: 2000, Set: true},
-			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true}, HoldOpen: 200,
+			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true}, MaxSlower: config.Optional[float64]{Value: 40, Set: true}, HoldOpen: 200,
 			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
 			Drain:        config.Optional[time.Duration]{Set: true},
 			Bake:         10 * time.Minute,
@@ -64,6 +64,17 @@ func TestParseRunEverything(t *testing.T) {
 		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env"},
 		OnExisting: "refuse",
 	}, run)
+}
+
+// TestOff: both limits can be left out, in either case.
+func TestOff(t *testing.T) {
+	t.Parallel()
+	run, err := config.ParseRun(load(t, "run", map[string]string{
+		"manifests": "k8s/", "stable-pattern": "old", "canary-pattern": "new", "max-error-rate": "OFF", "max-latency-increase": "off",
+	}))
+	require.NoError(t, err)
+	require.False(t, run.MaxErrorRate.Set)
+	require.False(t, run.MaxSlower.Set)
 }
 
 func TestParseRunProblems(t *testing.T) {
@@ -100,6 +111,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"rate", "rate", "0", `input "rate": "0" is not allowed: flows per second, above 0 and up to 100000`},
 		{"infinite rate", "rate", "Inf", `input "rate": "Inf" is not allowed: flows per second, above 0 and up to 100000`},
 		{"probes", "max-probes", "few", `input "max-probes": "few" is not allowed: a whole number from 1 to 100000000`},
+		{"latency increase", "max-latency-increase", "-5%", `input "max-latency-increase": "-5%" is not allowed: off, or a percentage from 0 to 10000`},
 		{"error rate", "max-error-rate", "on", `input "max-error-rate": "on" is not allowed: off, or a percentage from 0 to 100`},
 		{"held flows", "hold-open", "10001", `input "hold-open": "10001" is not allowed: a whole number from 0 to 10000`},
 		{"bare duration", "settle", "5", `input "settle": "5" is not allowed: a duration such as 30s, 5m or 1h30m

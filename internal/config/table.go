@@ -83,7 +83,9 @@ func probeInputs() []Input {
 		{Name: "max-probes", Scope: rollout(), Default: "auto",
 			Help: "Most flows sampled in a stage; `auto` is four times the planned sample size"},
 		{Name: "max-error-rate", Scope: rollout(), Default: "off",
-			Help: "Most failed flows of either version, in percent, or `off`"},
+			Help: "Most failed flows of either version, and of all flows, in percent, or `off`"},
+		{Name: "max-latency-increase", Scope: rollout(), Default: "25%",
+			Help: "How much longer than 95 of 100 answers before the rollout an answer may take before it counts as slow, in percent, or `off`; below 5 ms none is slow. A stage fails when the canary has more than its share of the slow answers"},
 		{Name: "hold-open", Scope: rollout(), Default: "0",
 			Help: "Established flows that are kept talking through every move, spread over the ports; the report says how many were cut. It decides nothing"},
 	}

@@ -187,16 +187,14 @@ func serving(state *rollout.State, s snapshot, owners map[string]probe.Version) 
 			}
 		}
 		count := map[probe.Version]int{}
-		var endpoints []rollout.Endpoint
 		for pod, node := range ready {
 			if side, ok := owners[pod]; ok {
 				count[side]++
-				endpoints = append(endpoints, rollout.Endpoint{Side: side, Node: node})
+				state.Endpoints = append(state.Endpoints, rollout.Endpoint{Side: side, Node: node, Family: string(family)})
 			}
 		}
 		if i == 0 {
 			state.Stable.Serving, state.Canary.Serving = count[probe.Stable], count[probe.Canary]
-			state.Endpoints = endpoints
 			continue
 		}
 		state.Stable.Serving = min(state.Stable.Serving, count[probe.Stable])

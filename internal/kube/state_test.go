@@ -134,9 +134,30 @@ func TestComputeEndpointsCarryNodes(t *testing.T) {
 	})
 	require.True(t, state.Local)
 	require.ElementsMatch(t, []rollout.Endpoint{
-		{Side: probe.Stable, Node: "a"}, {Side: probe.Stable, Node: "a"}, {Side: probe.Stable, Node: "b"}, {Side: probe.Canary, Node: "b"},
+		{Side: probe.Stable, Node: "a", Family: "IPv4"}, {Side: probe.Stable, Node: "a", Family: "IPv4"},
+		{Side: probe.Stable, Node: "b", Family: "IPv4"}, {Side: probe.Canary, Node: "b", Family: "IPv4"},
 	}, state.Endpoints)
 	require.InDelta(t, 25, float64(state.ExpectedWeight()), 1e-9, "half of one of two nodes, not one pod of four")
+}
+
+// TestComputeEndpointsOfFamilies: each family has its own, and none is counted that the
+// Service has not.
+func TestComputeEndpointsOfFamilies(t *testing.T) {
+	t.Parallel()
+	yes := new(true)
+	v4, v6 := discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6
+	endpoints := func(families ...corev1.IPFamily) []rollout.Endpoint {
+		return compute(snapshot{
+			sets: bothSets(), service: service(families...), stable: deployment("old", 1), canary: deployment("new", 1),
+			pods:   []*corev1.Pod{pod("o1", "old"), pod("n1", "new")},
+			slices: []*discoveryv1.EndpointSlice{slice("a", v4, endpoint("o1", "a", yes), endpoint("n1", "b", yes)), slice("b", v6, endpoint("n1", "b", yes))},
+		}).Endpoints
+	}
+	four := []rollout.Endpoint{{Side: probe.Stable, Node: "a", Family: "IPv4"}, {Side: probe.Canary, Node: "b", Family: "IPv4"}}
+	six := rollout.Endpoint{Side: probe.Canary, Node: "b", Family: "IPv6"}
+	require.ElementsMatch(t, four, endpoints(corev1.IPv4Protocol))
+	require.ElementsMatch(t, append(four, six), endpoints(corev1.IPv4Protocol, corev1.IPv6Protocol))
+	require.ElementsMatch(t, []rollout.Endpoint{six}, endpoints(corev1.IPv6Protocol))
 }
 
 func TestComputeAddresses(t *testing.T) {

@@ -80,10 +80,12 @@ func TestClassify(t *testing.T) {
 			version, pod := c.Classify([]byte(row.answer))
 			require.Equal(t, row.version, version)
 			require.Equal(t, row.pod, pod)
+			require.Equal(t, row.name == "both", c.Ambiguous([]byte(row.answer)))
 		})
 	}
 	version, _ := (*Classifier)(nil).Classify([]byte("old"))
 	require.Equal(t, Unknown, version)
+	require.False(t, (*Classifier)(nil).Ambiguous([]byte("old")))
 	_, err := NewClassifier("(", "new")
 	require.ErrorContains(t, err, "stable-pattern: ")
 	_, err = NewClassifier("old", "[")

@@ -59,6 +59,7 @@ func (w *worker) judge(f *Flow, err error) {
 	if f.Class != Answered && f.Version == Unknown {
 		f.Version = None
 	}
+	f.Both = f.Version == Unknown && w.run.options.Classifier.Ambiguous(answer)
 	f.Answer = answer
 	if c.answer == nil {
 		f.Answer = bytes.Clone(answer)

@@ -13,6 +13,8 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonPass:              "Every gate passed",
 	rollout.ReasonFailShare:         "The split is not what the pods should give",
 	rollout.ReasonFailErrors:        "Too many new flows failed",
+	rollout.ReasonFailCeiling:       "More flows failed than max-error-rate allows",
+	rollout.ReasonFailLatency:       "The canary answers too slowly",
 	rollout.ReasonFailRestarts:      "Pods of the canary restarted",
 	rollout.ReasonInconclusive:      "The samples allowed were too few to decide",
 	rollout.ReasonInvalidSticky:     "The balancer keeps one client on one pod, so the split cannot be measured",
@@ -71,20 +73,30 @@ func (p page) where() string {
 	if p.Reason != "" {
 		parts = append(parts, codeUpTo(string(p.Reason), 40))
 	}
-	if stage := p.last(); stage != nil && stage.Samples > 0 && stage.Verdict != rollout.Pass && stage.Verdict != "" {
-		if stage.Port != "" {
-			parts = append(parts, code(stage.Port))
-		}
-		after := "after " + plural(stage.Samples, "flow")
-		if stage.Sampling > 0 {
-			after += " in " + timing(stage.Sampling)
-		}
-		parts = append(parts, after)
+	if stage := p.last(); stage != nil && stage.Verdict != rollout.Pass && stage.Verdict != "" {
+		parts = append(parts, rests(*stage)...)
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// rests is the measurement that a stage's verdict rests on: its port, and how much it is.
+func rests(s rollout.StageRecord) []string {
+	m, took := deciding(s)
+	if m.Samples == 0 {
+		return nil
+	}
+	var parts []string
+	if m.Port != "" {
+		parts = append(parts, code(m.Port))
+	}
+	after := "after " + plural(m.Samples, "flow")
+	if took > 0 {
+		after += " in " + timing(took)
+	}
+	return append(parts, after)
 }
 
 // why is the run's own account, and the rollback's.

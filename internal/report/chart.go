@@ -2,10 +2,13 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
 	"github.com/org/l4-canary/internal/stats"
 )
@@ -28,15 +31,22 @@ func (p page) chart() string {
 		return ""
 	}
 	if p.Outcome == rollout.RolledBack || p.Outcome == rollout.RollbackFailed {
-		if p.Reason == rollout.ReasonFailErrors {
-			return failureChart(p.Stages)
-		}
-		if p.Reason == rollout.ReasonFailShare || p.Reason == rollout.ReasonInconclusive {
-			return bandChart(*stage)
-		}
-		return ""
+		return p.reasonChart(*stage)
 	}
 	return splitChart(p.Stages)
+}
+
+// reasonChart shows the figures that turned the canary down, if figures did.
+func (p page) reasonChart(stage rollout.StageRecord) string {
+	switch p.Reason { //nolint:exhaustive // no other reason is a figure
+	case rollout.ReasonFailErrors, rollout.ReasonFailCeiling:
+		return failureChart(p.Stages)
+	case rollout.ReasonFailLatency:
+		return latencyChart(p.Stages)
+	case rollout.ReasonFailShare, rollout.ReasonInconclusive:
+		return bandChart(stage)
+	}
+	return ""
 }
 
 // splitChart has bars for what was expected and a line for what was observed.
@@ -91,9 +101,9 @@ func failureChart(stages []rollout.StageRecord) string {
 	var measured []rollout.StageRecord
 	var rates []float64
 	for _, stage := range stages {
-		if stage.Samples > 0 {
+		if m, _ := deciding(stage); m.Samples > 0 {
 			measured = append(measured, stage)
-			rates = append(rates, 100*float64(failed(stage.Measurement))/float64(stage.Samples))
+			rates = append(rates, 100*float64(failed(m))/float64(m.Samples))
 		}
 	}
 	if len(rates) < 2 || slices.Max(rates) == 0 {
@@ -105,6 +115,50 @@ func failureChart(stages []rollout.StageRecord) string {
 		series: []series{{"bar", rates}, {"line", level(rates[0], len(rates))}},
 		note:   "Bars: flows that failed. Line: as many as failed at " + stageName(measured[0]) + ".",
 	}.String()
+}
+
+// latencyChart has a bar a stage for the canary's slowest answers, at the baseline for
+// stable's, and a line from which an answer is slow.
+func latencyChart(stages []rollout.StageRecord) string {
+	var measured []rollout.StageRecord
+	var times []float64
+	limit := 0.0
+	first := ""
+	for _, stage := range stages {
+		m, _ := deciding(stage)
+		l := m.Latency[probe.Canary]
+		if l == (rollout.Latency{}) && len(times) == 0 {
+			l, first = m.Latency[probe.Stable], " (at "+stageName(stage)+": of stable)"
+		}
+		if e := m.Evidence; e != nil && e.Latency.Limit != nil && e.Latency.Limit.Known() {
+			limit = float64(*e.Latency.Limit)
+		}
+		if l.P95 > 0 {
+			measured = append(measured, stage)
+			times = append(times, float64(l.P95)/float64(time.Millisecond))
+		}
+	}
+	if len(times) < 2 || limit <= 0 {
+		return ""
+	}
+	return xychart{
+		palette: []string{red, blue}, labels: labels(measured), axis: "target, %",
+		value: "p95, ms", top: roundUp(max(limit, slices.Max(times))),
+		series: []series{{"bar", times}, {"line", level(limit, len(times))}},
+		note: "Bars: 95 of 100 answers of the canary took no longer" + first + ". " +
+			"Above the line, " + trim(limit, 2) + space + "ms, an answer is slow.",
+	}.String()
+}
+
+// roundUp is a number above v with one digit that counts, for the top of an axis.
+func roundUp(v float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, digits := range [...]float64{1, 2, 5, 10} {
+		if v <= 0.95*digits*power {
+			return digits * power
+		}
+	}
+	return 20 * power
 }
 
 // xychart is a chart of Mermaid's.

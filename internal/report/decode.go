@@ -75,6 +75,9 @@ func (d stageDocument) stage() rollout.StageRecord {
 		Move:        duration(d.MoveSeconds, time.Second), Drain: duration(d.DrainSeconds, time.Second), Sampling: duration(d.SamplingSeconds, time.Second),
 		Verdict: value(d.Verdict), Reason: value(d.Reason), Detail: d.Detail,
 	}
+	if d.After != nil {
+		s.After = &rollout.AfterRecord{Name: d.After.Name, Took: duration(d.After.Seconds, time.Second), Ports: each(d.After.Ports, portDocument.measurement)}
+	}
 	if d.PropagationSeconds != nil {
 		propagation := duration(d.PropagationSeconds, time.Second)
 		s.Propagation = &propagation
@@ -86,6 +89,7 @@ func (d portDocument) measurement() rollout.Measurement {
 	m := d.sampleFigures.measurement(d.Port, d.Band)
 	m.Addresses = each(d.Addresses, func(a addressDocument) rollout.AddressCount { return rollout.AddressCount(a) })
 	m.Pods = each(d.Pods, func(p podDocument) rollout.PodCount { return rollout.PodCount(p) })
+	m.Evidence = d.Evidence
 	return m
 }
 

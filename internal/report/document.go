@@ -147,11 +147,19 @@ type stageDocument struct {
 	SamplingSeconds    *float64       `json:"samplingSeconds"`
 	Gates              []gateDocument `json:"gates"`
 	Ports              []portDocument `json:"ports"`
+	After              *afterDocument `json:"after"` // null: nothing was sampled after the verdict
+}
+
+// afterDocument is what was sampled after a stage's verdict.
+type afterDocument struct {
+	Name    string         `json:"name"` // pause, bake
+	Seconds *float64       `json:"seconds"`
+	Ports   []portDocument `json:"ports"`
 }
 
 // gateDocument is one judgement that a stage had to pass.
 type gateDocument struct {
-	Name    string          `json:"name"` // share, errors, restarts, pods
+	Name    string          `json:"name"` // share, errors, latency, restarts, pods
 	Port    *string         `json:"port"` // null where no port is concerned
 	Verdict rollout.Verdict `json:"verdict"`
 	Reason  rollout.Reason  `json:"reason"`
@@ -164,6 +172,7 @@ type portDocument struct {
 	Band      *[2]float64       `json:"band"`
 	Addresses []addressDocument `json:"addresses"`
 	Pods      []podDocument     `json:"pods"`
+	Evidence  *rollout.Evidence `json:"evidence"` // null where nobody judged
 }
 
 type addressDocument struct {

@@ -55,13 +55,20 @@ func newStage(s rollout.StageRecord) stageDocument {
 		Name: s.Name, plannedStage: newPlannedStage(s.PlannedStage),
 		Port: optional(s.Port), Samples: sample.Samples, StableFlows: sample.Stable, CanaryFlows: sample.Canary, figures: sample.figures,
 		Band: band(s.Measurement), Detail: s.Detail, MoveSeconds: seconds(s.Move), DrainSeconds: seconds(s.Drain), SamplingSeconds: seconds(s.Sampling),
-		Ports: each(portsOf(s), newPort), Gates: newGates(s),
+		Ports: each(portsOf(s), newPort), Gates: newGates(s), After: newAfter(s.After),
 	}
 	d.Verdict, d.Reason = optional(s.Verdict), optional(s.Reason)
 	if s.Propagation != nil {
 		d.PropagationSeconds = figure(s.Propagation.Seconds(), thousandth)
 	}
 	return d
+}
+
+func newAfter(a *rollout.AfterRecord) *afterDocument {
+	if a == nil {
+		return nil
+	}
+	return &afterDocument{Name: a.Name, Seconds: seconds(a.Took), Ports: each(a.Ports, newPort)}
 }
 
 // portsOf are the ports of a stage, also where only one was recorded.
@@ -77,7 +84,11 @@ func portsOf(s rollout.StageRecord) []rollout.Measurement {
 func newGates(s rollout.StageRecord) []gateDocument {
 	gates := []gateDocument{}
 	made := s.Verdict == ""
-	for _, m := range portsOf(s) {
+	ports := portsOf(s)
+	if s.After != nil {
+		ports = slices.Concat(ports, s.After.Ports)
+	}
+	for _, m := range ports {
 		if m.Verdict == "" {
 			continue
 		}
@@ -101,8 +112,10 @@ func gateOf(reason rollout.Reason) string {
 	switch {
 	case slices.Contains(shareReasons, reason):
 		return "share"
-	case reason == rollout.ReasonFailErrors:
+	case reason == rollout.ReasonFailErrors, reason == rollout.ReasonFailCeiling:
 		return "errors"
+	case reason == rollout.ReasonFailLatency:
+		return "latency"
 	case reason == rollout.ReasonFailRestarts:
 		return "restarts"
 	}
@@ -111,7 +124,7 @@ func gateOf(reason rollout.Reason) string {
 
 func newPort(m rollout.Measurement) portDocument {
 	return portDocument{
-		Port: m.Port, sampleFigures: newSample(m), Band: band(m),
+		Port: m.Port, sampleFigures: newSample(m), Band: band(m), Evidence: m.Evidence,
 		Addresses: each(m.Addresses, func(a rollout.AddressCount) addressDocument { return addressDocument(a) }),
 		Pods:      each(m.Pods, func(p rollout.PodCount) podDocument { return podDocument(p) }),
 	}

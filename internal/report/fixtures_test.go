@@ -105,6 +105,9 @@ func seedPromoted() *rollout.Record {
 		passed("80", 80, 1, 4, sampled("80/TCP", 158, 641, 80)),
 		passed("100", 100, 0, 1, sampled("80/TCP", 0, 299, 100)),
 	}
+	for i := range r.Stages {
+		witness(&r.Stages[i])
+	}
 	r.NotReached, r.Stable.Replicas, r.Stable.Ready, r.Canary.Replicas, r.Canary.Ready = nil, 0, 0, 1, 1
 	return r
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/org/l4-canary/internal/probe"
@@ -89,7 +90,11 @@ func (p page) last() *rollout.StageRecord {
 func (p page) facts() string {
 	var flows, lost int
 	for _, stage := range p.Stages {
-		for _, m := range portsOf(stage) {
+		ports := portsOf(stage)
+		if stage.After != nil {
+			ports = slices.Concat(ports, stage.After.Ports)
+		}
+		for _, m := range ports {
 			flows += m.Samples
 			lost += failed(m)
 		}

@@ -108,6 +108,10 @@ func fill(random *rand.Rand, v reflect.Value) {
 		for i := range v.Len() {
 			fill(random, v.Index(i))
 		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(random, v.Index(i))
+		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		for range random.IntN(4) {
@@ -193,6 +197,7 @@ func TestPlanAndSample(t *testing.T) {
 		"sample-pass":    sampled("80/TCP", 487, 125, 20),
 		"sample-unasked": unasked,
 		"sample-both":    lobbyStages()[1].Ports[1],
+		"sample-odd":     turns(),
 		"sample-none":    {},
 		"sample-nan":     {Rate: math.NaN(), Observed: new(rollout.Percent)},
 	}

@@ -46,6 +46,8 @@ func (p page) String() string {
 		p.chart(),
 		p.rescue(),
 		p.measurements(),
+		p.evidence(),
+		p.after(),
 		p.pods(),
 		p.held(),
 		p.settings(),

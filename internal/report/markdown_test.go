@@ -22,6 +22,8 @@ func fixtures() map[string]*rollout.Record {
 		"held":               lobbyHeld(),
 		"rolled-back-share":  byShare(),
 		"rolled-back-errors": byErrors(),
+		"rolled-back-slow":   bySlowness(),
+		"rolled-back-pause":  byPause(),
 		"rolled-back-crash":  byCrash(),
 		"rolled-back-image":  byImage(),
 		"rollback-failed":    rollbackFailed(),

@@ -79,6 +79,12 @@ func SampleTable(w io.Writer, m rollout.Measurement) error {
 			line("latency "+string(version), fmt.Sprintf("p50 %s ms, p95 %s ms, p99 %s ms", millis(l.P50), millis(l.P95), millis(l.P99)))
 		}
 	}
+	if e := m.Evidence; e != nil {
+		line("order", fmt.Sprintf("runs z %s, scatter φ %s", decimal(e.Sequence.Z, 1), decimal(e.Sequence.Phi, 2)))
+		for _, warning := range e.Warnings {
+			line("odd", clean(warning))
+		}
+	}
 	line("rate", trim(m.Rate, 1)+"/s")
 	line("seed", fmt.Sprint(m.Seed))
 	if len(m.Addresses) > 1 {

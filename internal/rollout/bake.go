@@ -2,8 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/org/l4-canary/internal/probe"
 )
@@ -45,7 +43,7 @@ func (r *run) bake(ctx context.Context) error {
 	if r.parked.stable == 0 {
 		return nil
 	}
-	r.Journal.Stage("bake")
+	rec := r.baking()
 	if err := r.remember(ctx, PhaseBaking); err != nil {
 		return err
 	}
@@ -54,7 +52,7 @@ func (r *run) bake(ctx context.Context) error {
 		return err
 	}
 	r.Log.InfoContext(ctx, "baking", "for", r.Bake, "warm", r.parked.stable, "deployment", r.name(probe.Stable))
-	if err = r.pause(ctx, state.Canary.Restarts, max(r.Bake, r.parkedFor())); err != nil {
+	if err = r.fail(ctx, rec, r.pause(ctx, rec, "bake", state.Canary.Restarts, max(r.Bake, r.parkedFor()))); err != nil {
 		return err
 	}
 	r.parked = counts{}
@@ -82,19 +80,15 @@ func (r *run) resumeBake(ctx context.Context) error {
 	return r.finish(ctx)
 }
 
-// pause lets time pass after a stage. The pods can still fail it.
-func (r *run) pause(ctx context.Context, restarts int, duration time.Duration) error {
-	if duration <= 0 {
-		return nil
+// baking is the record that bake belongs to: the last stage's, or in a run that goes on
+// with bake one of its own.
+func (r *run) baking() *StageRecord {
+	r.Journal.Stage("bake")
+	if len(r.Record.Stages) == 0 {
+		r.Record.Stages = []StageRecord{{
+			Name: number(100), PlannedStage: PlannedStage{Target: 100, Canary: r.now.canary, Planned: 100},
+			Verdict: Pass, Reason: ReasonPass, // in the run before, or there were no bake
+		}}
 	}
-	end := time.Now().Add(duration)
-	for {
-		err := r.watchPods(ctx, restarts, time.Until(end))
-		if !errors.Is(err, errMoved) {
-			return err
-		}
-		if _, err := r.arranged(ctx); err != nil {
-			return err
-		}
-	}
+	return &r.Record.Stages[len(r.Record.Stages)-1]
 }

@@ -70,7 +70,7 @@ type State struct {
 	Stable    Pods
 	Canary    Pods
 	Addresses []string   // the balancer's, literal or names, empty while it has none
-	Endpoints []Endpoint // ready ones, of both sides
+	Endpoints []Endpoint // ready ones, of both sides and all families
 	Local     bool       // externalTrafficPolicy: Local
 	Members   []Member   // pods of both sides, the terminating and the released included
 	Troubles  []Trouble  // of pods that do not serve
@@ -121,8 +121,9 @@ type Member struct {
 
 // Endpoint is one ready endpoint of the Service.
 type Endpoint struct {
-	Side probe.Version // Stable or Canary
-	Node string
+	Side   probe.Version // Stable or Canary
+	Node   string
+	Family string // "IPv4" or "IPv6"; a pod of both is two endpoints
 }
 
 // side picks the pods of one side.
@@ -131,37 +132,4 @@ func (s State) side(side probe.Version) Pods {
 		return s.Canary
 	}
 	return s.Stable
-}
-
-// ExpectedWeight is w*: the share of new flows that the canary should get from
-// the ready endpoints.
-//
-// Under policy Cluster every endpoint is equally likely: new/(old+new). Under
-// Local the balancer picks a node first, uniformly among those with an
-// endpoint, so the weight is the mean over nodes. Example: node A with 3+1
-// pods, B with 1+0 and C with 1+1 give (1/4 + 0 + 1/2)/3 = 25 %, though 2 of 7
-// pods are canaries. Without endpoints it is 0.
-func (s State) ExpectedWeight() Percent {
-	type count struct{ canary, all int }
-	nodes := map[string]count{}
-	for _, e := range s.Endpoints {
-		node := ""
-		if s.Local {
-			node = e.Node
-		}
-		c := nodes[node]
-		c.all++
-		if e.Side == probe.Canary {
-			c.canary++
-		}
-		nodes[node] = c
-	}
-	var sum float64
-	for _, c := range nodes {
-		sum += float64(c.canary) / float64(c.all)
-	}
-	if len(nodes) == 0 {
-		return 0
-	}
-	return Percent(100 * sum / float64(len(nodes)))
 }

@@ -50,12 +50,12 @@ func (o Options) Forecast(plan Plan, start time.Duration) Forecast {
 		test := stats.NewShareTest(stage.Planned.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes)
 		goal := counts{stage.Stable, stage.Canary}
 		estimate := o.sampling(min(test.PlannedSize, test.MaxSize)*ports, test.MaxSize*ports).
-			plus(both(o.moving(now, goal, start) + o.Settle + o.Pauses[stage.Target]))
+			plus(both(o.moving(now, goal, start) + o.Settle)).plus(o.resting(o.Pauses[stage.Target]))
 		estimate.MaxTime += o.Propagation
 		f.Stages = append(f.Stages, estimate)
 		now = goal
 	}
-	f.Finish = both(o.Bake)
+	f.Finish = o.resting(o.Bake)
 	if o.Mode == Single && o.Finish == Adopt {
 		f.Finish = f.Finish.plus(both(o.moving(now, counts{stable: plan.Replicas}, start)))
 	}
@@ -64,6 +64,15 @@ func (o Options) Forecast(plan Plan, start time.Duration) Forecast {
 
 // both is a time that is the same at best and at most.
 func both(d time.Duration) Estimate { return Estimate{Time: d, MaxTime: d} }
+
+// resting is a pause or bake, in which a tenth of the flows go on.
+func (o Options) resting(d time.Duration) Estimate {
+	probes := int(o.Rate / quietPart * d.Seconds())
+	return Estimate{Probes: probes, MaxProbes: probes, Time: d, MaxTime: d}
+}
+
+// quietPart is of what the rate in pauses and bake is one part.
+const quietPart = 10
 
 // sampling is how long so many flows take at the rate.
 func (o Options) sampling(likely, most int) Estimate {

@@ -21,7 +21,8 @@ func TestForecast(t *testing.T) {
 	// One pod comes, one leaves: 4 + 30 + 5 + 390/50 seconds.
 	require.Equal(t, Estimate{390, 1560, 46800 * time.Millisecond, 130200 * time.Millisecond}, f.Stages[0])
 	// 9+1 → 9+3: two come; the pause belongs to it; 3 000 probes do not fit into the stage's time.
-	require.Equal(t, time.Hour+4*time.Second+5*time.Second, (f.Stages[1].Time - time.Duration(f.Stages[1].Probes)*time.Second/50).Round(time.Second))
+	const paused = 3600 * 5 // a tenth of the rate, for an hour
+	require.Equal(t, time.Hour+4*time.Second+5*time.Second, (f.Stages[1].Time - time.Duration(f.Stages[1].Probes-paused)*time.Second/50).Round(time.Second))
 	require.Equal(t, time.Hour+4*time.Second+5*time.Second+time.Minute+time.Minute, f.Stages[1].MaxTime)
 	// 5+5 → 0+10: 3 come, 3 leave, 2 come, 2 leave.
 	require.Equal(t, Estimate{299, 1196, 2*34*time.Second + 5*time.Second + 5980*time.Millisecond, 2*34*time.Second + 65*time.Second + 23920*time.Millisecond}, f.Stages[3])
@@ -31,6 +32,9 @@ func TestForecast(t *testing.T) {
 	require.Equal(t, 300+390+f.Stages[1].Probes+f.Stages[2].Probes+299, total.Probes)
 	require.Greater(t, total.MaxTime, total.Time)
 
+	options.Bake = 10 * time.Minute
+	require.Equal(t, Estimate{3000, 3000, options.Bake, options.Bake}, options.Forecast(plan, 0).Finish)
+	options.Bake = 0
 	options.Mode, options.Finish = Single, Adopt
 	require.Equal(t, 4*34*time.Second, options.Forecast(plan, 4*time.Second).Finish.Time, "the pods move back, three at a time")
 	options.Ports = append(options.Ports, options.Ports...)

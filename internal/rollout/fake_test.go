@@ -230,12 +230,46 @@ type balancer struct {
 }
 
 func (b *balancer) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flows, error) {
-	return &stream{balancer: b, random: rand.New(rand.NewPCG(seed, 0))}, nil
+	return &stream{balancer: b, random: rand.New(rand.NewPCG(seed, 0)), every: 20 * time.Millisecond}, nil
+}
+
+// quiet is the same at a tenth of the rate.
+type quiet struct {
+	*balancer
+	streams []*stream
+	err     error
+}
+
+func (q *quiet) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flows, error) {
+	s := &stream{balancer: q.balancer, random: rand.New(rand.NewPCG(seed, 1)), every: 200 * time.Millisecond}
+	q.streams = append(q.streams, s)
+	return s, q.err
+}
+
+// become changes what the balancer answers while it is sampled.
+func (b *balancer) become(answer func(share float64, random *rand.Rand) probe.Flow) {
+	b.cluster.mu.Lock()
+	defer b.cluster.mu.Unlock()
+	b.answer = answer
+}
+
+// flow is the next one.
+func (b *balancer) flow(random *rand.Rand) probe.Flow {
+	share := b.cluster.share()
+	b.cluster.mu.Lock()
+	answer := b.answer
+	b.cluster.mu.Unlock()
+	flow := byShare(share, random)
+	if answer != nil {
+		flow = answer(share, random)
+	}
+	return flow
 }
 
 type stream struct {
 	balancer *balancer
 	random   *rand.Rand
+	every    time.Duration
 	sent     int
 }
 
@@ -243,7 +277,7 @@ func (s *stream) Stats() probe.Stats { return probe.Stats{Sent: s.sent, Rate: 50
 
 func (s *stream) Flows(ctx context.Context) iter.Seq[probe.Flow] {
 	return func(yield func(probe.Flow) bool) {
-		ticker := time.NewTicker(20 * time.Millisecond)
+		ticker := time.NewTicker(s.every)
 		defer ticker.Stop()
 		for ; ; s.sent++ {
 			select {
@@ -251,10 +285,7 @@ func (s *stream) Flows(ctx context.Context) iter.Seq[probe.Flow] {
 			case <-ctx.Done():
 				return
 			}
-			flow := byShare(s.balancer.cluster.share(), s.random)
-			if s.balancer.answer != nil {
-				flow = s.balancer.answer(s.balancer.cluster.share(), s.random)
-			}
+			flow := s.balancer.flow(s.random)
 			flow.Index = s.sent
 			if !yield(flow) {
 				return
@@ -294,14 +325,15 @@ func (j *journal) Troubled(_ context.Context, pods []rollout.Trouble) {
 func newRollout(t *testing.T, c *cluster) (*rollout.Rollout, *balancer, *journal) {
 	t.Helper()
 	b, j := &balancer{cluster: c}, &journal{}
+	slower := rollout.Percent(25)
 	return &rollout.Rollout{
 		Options: rollout.Options{
 			Plan:  rollout.PlanOptions{Replicas: 10, MaxSurge: 3, Steps: []rollout.Percent{10, 25, 50, 100}, MaxWeightError: 5},
-			Ports: []probe.Port{{Number: 80, Protocol: probe.TCP}}, Tolerance: 5, Confidence: 95, Rate: 50, Seed: 1,
+			Ports: []probe.Port{{Number: 80, Protocol: probe.TCP}}, Tolerance: 5, Confidence: 95, Rate: 50, Seed: 1, MaxSlower: &slower,
 			Settle: 5 * time.Second, Propagation: time.Minute, Drain: 30 * time.Second,
 			StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 		},
-		Cluster: c, Parking: c, Prober: b, Journal: j, Herald: j, Log: slog.New(slog.DiscardHandler),
+		Cluster: c, Parking: c, Prober: b, Quiet: &quiet{balancer: b}, Journal: j, Herald: j, Log: slog.New(slog.DiscardHandler),
 		Record: &rollout.Record{
 			Namespace: "game", Service: "lobby", Mode: "pair",
 			Stable: rollout.Side{Deployment: "lobby-blue"}, Canary: rollout.Side{Deployment: "lobby-green"},

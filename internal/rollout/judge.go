@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"time"
+
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/stats"
 )
@@ -12,17 +14,32 @@ type JudgeOptions struct {
 	Tolerance    Percent      // half the width of the allowed band, before clipping
 	Confidence   Percent
 	MaxProbes    int       // of one port; 0: four times the planned size
-	MaxErrorRate *Percent  // of all flows of a port; nil: 5 % at the baseline, later half
-	Baseline     *Baseline // what failed before the rollout; nil: this is the baseline, or there was none
+	MaxErrorRate *Percent  // of either version, and of all flows of a port; nil: 5 % at the baseline, later half
+	MaxSlower    *Percent  // how much slower than the baseline's p95 an answer may be; nil: however slow
+	Baseline     *Baseline // how the service was before the rollout; nil: this is the baseline, or there was none
+	Lately       []Pace    // of stable on each port, where it last answered often enough; none: at the baseline
 	Seed         uint64    // of the schedule, for the record
 	NoEarlyStop  bool      // look once, at Expire
+
+	StablePods int  // ready in the Service; 0: unknown
+	CanaryPods int  // as well
+	Local      bool // externalTrafficPolicy: Local: Expected is a mean over nodes
 }
 
-// Baseline is how many flows failed on each port before the rollout.
-type Baseline struct{ Ports []Failures }
+// Baseline is how the service was before the rollout.
+type Baseline struct {
+	Ports []Failures
+	Times []Pace `json:",omitempty"` // of the same ports; none: unknown
+}
 
 // Failures are flows and how many of them the service failed.
 type Failures struct{ Failed, Flows int }
+
+// Pace is how fast a port answered.
+type Pace struct {
+	P95     time.Duration // of the service time
+	Answers int           // that it is of
+}
 
 // Judge turns flows into one verdict. It has no clock and no randomness: the
 // same flows in the same order give the same verdict.
@@ -30,11 +47,10 @@ type Failures struct{ Failed, Flows int }
 // Each port has a test of its own and the worst one decides: fail, invalid,
 // inconclusive, pass. Pass takes every port.
 type Judge struct {
-	options  JudgeOptions
-	ports    []*portJudge
-	stats    probe.Stats
-	restarts int
-	decided  int // how many ports have been, over the judge's life
+	options JudgeOptions
+	ports   []*portJudge
+	stats   probe.Stats
+	decided int // how many ports have been, over the judge's life
 }
 
 // NewJudge begins a window.
@@ -50,18 +66,19 @@ func NewJudge(o JudgeOptions) *Judge {
 // for. Flows have to come in scheduled order.
 func (j *Judge) Add(f probe.Flow) (done bool) {
 	p := j.ports[f.Port]
+	p.expired = false
 	p.tally.add(f)
 	p.gates.add(f)
 	if !j.options.NoEarlyStop {
-		j.look(p, f.Failed(), false)
+		j.look(p, f.Failed() || p.gates.slow(f), false)
 	}
 	return j.done()
 }
 
 // look lets a port decide and remembers the order of decisions.
-func (j *Judge) look(p *portJudge, failed, final bool) {
+func (j *Judge) look(p *portJudge, alarming, final bool) {
 	before := p.verdict
-	p.look(failed, final)
+	p.look(alarming, final)
 	if p.verdict != before {
 		j.decided++
 		p.order = j.decided
@@ -90,24 +107,37 @@ func (j *Judge) measured() bool {
 // Expire says that no more flows will come. What is still open is decided from
 // what was seen, and if that is not enough it is inconclusive.
 func (j *Judge) Expire() {
-	if j.options.Expected == nil {
-		return
-	}
 	for _, p := range j.ports {
-		j.look(p, true, true)
+		p.expired = true
+		if j.options.Expected != nil {
+			j.look(p, true, true)
+		}
 	}
 }
 
 // Restart begins a new window: what was seen is dropped, except for the failures
-// and how many flows they are of, since the error gates hold from the first flow
-// on. Each of the first three restarts halves the error that the share test may
-// make, so that looking again does not raise it (statistics of [stats.ShareTest]).
+// and the slow answers and how many flows they are of, since those gates hold from
+// the first flow on. Every window has a part of the error that the share test may
+// make, so that looking again does not raise it ([stats.ShareTest.Window]).
 func (j *Judge) Restart() {
-	const mostHalvings = 3
-	j.restarts++
 	for _, p := range j.ports {
-		p.restart(min(j.restarts, mostHalvings))
+		p.restart()
 	}
+}
+
+// expect begins a new window with another expectation, because the pods changed. The
+// gates and the error that was spent stay those of the stage.
+func (j *Judge) expect(o JudgeOptions) *Judge {
+	next := NewJudge(o)
+	next.stats, next.decided = j.stats, j.decided
+	for i, p := range next.ports {
+		before, gates := j.ports[i], p.gates
+		p.gates, p.windows, p.course = before.gates, before.windows, before.course
+		p.gates.attributed, p.gates.baseline = gates.attributed, gates.baseline
+		p.gates.times.expect(gates.times)
+		p.restart()
+	}
+	return next
 }
 
 // Note takes what the sampler knows of itself.
@@ -200,6 +230,7 @@ func (j *Judge) AsBaseline() *Baseline {
 	b := &Baseline{}
 	for _, p := range j.ports {
 		b.Ports = append(b.Ports, Failures{Failed: p.gates.failed, Flows: p.gates.flows})
+		b.Times = append(b.Times, p.tally.pace())
 	}
 	return b
 }
@@ -210,7 +241,7 @@ func (o JudgeOptions) shareTest() stats.ShareTest {
 	if o.Expected != nil {
 		expected = *o.Expected
 	}
-	return stats.NewShareTest(expected.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes)
+	return stats.NewShareTest(expected.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes).Window(0)
 }
 
 // atBaseline reports whether this is the sampling before the rollout.

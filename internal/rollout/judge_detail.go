@@ -19,9 +19,9 @@ func (p *portJudge) figures() string {
 	if t.attributed() == 0 {
 		return fmt.Sprintf("none of %d flows on %s told its version%s", t.samples(), p.port, p.failures())
 	}
-	interval := p.test.Interval(t.canary, t.attributed())
+	interval := p.scattered().Interval(t.canary, t.attributed())
 	text := fmt.Sprintf("observed %s %% of %d flows on %s, always-valid %s %% interval %s %%",
-		tenths(float64(t.canary)/float64(t.attributed())), t.attributed(), p.port, tenths(1-p.test.Alpha), span(interval))
+		tenths(float64(t.canary)/float64(t.attributed())), t.attributed(), p.port, tenths(p.options.Confidence.Fraction()), span(interval))
 	if p.options.Expected != nil {
 		text += ", allowed " + p.allowed()
 	}
@@ -44,7 +44,7 @@ func (p *portJudge) openDetail() string {
 	t := p.tally
 	text := p.figures()
 	if t.attributed() > 0 {
-		text += fmt.Sprintf("; about %d more answers would decide", p.test.Remaining(t.canary, t.attributed()))
+		text += fmt.Sprintf("; about %d more answers would decide", p.scattered().Remaining(t.canary, t.attributed()))
 	}
 	return text
 }
@@ -60,8 +60,12 @@ func (p *portJudge) stickyDetail() string {
 			seen = append(seen, fmt.Sprintf("all %d answers from %s are the %s's", n, address, version))
 		}
 	}
-	return fmt.Sprintf("%s on %s, although %s %% is expected of the canary: the balancer sends one client to one side"+
+	text := fmt.Sprintf("%s on %s, although %s %% is expected of the canary: the balancer sends one client to one side"+
 		" (session affinity, source hash) or does not know the other side", strings.Join(seen, ", "), p.port, tenths(p.test.Expected))
+	if p.tally.canary > 0 && p.tally.stable == 0 {
+		text += ", or it prefers pods with few connections (least connections)"
+	}
+	return text
 }
 
 func (p *portJudge) baselineDetail(finding string) string {
@@ -94,6 +98,12 @@ func (p *portJudge) failedDetail(limit float64) string {
 		g.failed, g.flows, p.port, tenths(ratio(g.failed, g.flows)), tenths(limit))
 }
 
+func (p *portJudge) ceilingDetail(side probe.Version, e stats.Evidence) string {
+	failed, flows := p.gates.of(side)
+	return fmt.Sprintf("%d of %d flows on %s that the %s took failed (%s %%), more than the %s %% that either version may (max-error-rate)",
+		failed, flows, p.port, side, tenths(e.Observed), tenths(e.Bound))
+}
+
 func (p *portJudge) attributedDetail(e stats.Evidence) string {
 	g := &p.gates
 	return fmt.Sprintf("the canary answered %s %% of %d flows on %s but has %d of %d failures (%s %%, at most %s %% would be its share)",
@@ -115,9 +125,18 @@ func (p *portJudge) implied() string {
 	return fmt.Sprintf("; the canary would be failing %s %% of its flows", tenths(rate))
 }
 
+// unknownDetail says which way the patterns are wrong, where the answers tell.
 func (p *portJudge) unknownDetail() string {
-	return fmt.Sprintf("%d of %d answers on %s match neither pattern or both, more than 1 %%",
-		p.tally.unknown, p.tally.answered(), p.port)
+	t := p.tally
+	switch t.both {
+	case 0:
+		return fmt.Sprintf("%d of %d answers on %s match neither pattern, more than 1 %%", t.unknown, t.answered(), p.port)
+	case t.unknown:
+		return fmt.Sprintf("%d of %d answers on %s match both patterns, more than 1 %%: each must match the answers of its own version alone",
+			t.unknown, t.answered(), p.port)
+	}
+	return fmt.Sprintf("%d of %d answers on %s match both patterns, and %d match neither, more than 1 %% together: each must match the answers of its own version alone",
+		t.both, t.answered(), p.port, t.unknown-t.both)
 }
 
 func (p *portJudge) localDetail() string {
@@ -137,6 +156,9 @@ func ratio(k, n int) float64 { return float64(k) / float64(n) }
 func tenths(fraction float64) string {
 	return strconv.FormatFloat(math.Round(fraction*1000)/10, 'f', -1, 64)
 }
+
+// trimmed is a number with one decimal if it needs one.
+func trimmed(v float64) string { return tenths(v / 100) }
 
 // span is an interval in percent, without the sign.
 func span(i stats.Interval) string { return tenths(i.Lo) + "–" + tenths(i.Hi) }

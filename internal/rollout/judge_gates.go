@@ -19,6 +19,8 @@ type gates struct {
 	attributed stats.AttributedGate // looked at with each failure
 	baseline   stats.BaselineGate   // never fails without a baseline
 	ceiling    float64              // share of failures that no service may exceed
+	promise    *stats.CeilingGate   // of each version by itself; nil without max-error-rate
+	times      slowGate             // looked at with each slow answer
 }
 
 // unservedLimit is where a service that fails is called broken even if nothing is
@@ -30,6 +32,7 @@ func newGates(o JudgeOptions, port int, test stats.ShareTest) gates {
 	g := gates{
 		attributed: stats.NewAttributedGate(confidence, 1, test.Concentration),
 		ceiling:    unservedLimit,
+		times:      newSlowGate(o, port, test),
 	}
 	var before Failures
 	if o.Baseline != nil && port < len(o.Baseline.Ports) {
@@ -38,9 +41,14 @@ func newGates(o JudgeOptions, port int, test stats.ShareTest) gates {
 	g.baseline = stats.NewBaselineGate(before.Failed, before.Flows, test.Expected, 0, confidence)
 	if o.MaxErrorRate != nil {
 		g.ceiling = o.MaxErrorRate.Fraction()
+		promise := stats.NewCeilingGate(g.ceiling, stats.Detect, confidence)
+		g.promise = &promise
 	}
 	return g
 }
+
+// slow reports whether a flow was answered later than it may be.
+func (g *gates) slow(f probe.Flow) bool { return g.times.slowAnswer(f) }
 
 func (g *gates) add(f probe.Flow) {
 	g.started++
@@ -58,6 +66,8 @@ func (g *gates) add(f probe.Flow) {
 	g.probes++
 	if failed {
 		g.failures++
+	} else {
+		g.times.add(f)
 	}
 	if f.Version == probe.Canary {
 		g.probesNew++
@@ -80,10 +90,46 @@ func (p *portJudge) failing() bool {
 	if e := g.baseline.Decide(g.failed, g.flows); e.Decision == stats.Fail {
 		return p.decide(Fail, ReasonFailErrors, p.riseDetail(e))
 	}
+	if p.breaking() {
+		return true
+	}
 	if p.proven(g.failed, g.flows, g.ceiling) {
-		return p.decide(Fail, ReasonFailErrors, p.failedDetail(g.ceiling))
+		return p.decide(Fail, p.ceilingReason(), p.failedDetail(g.ceiling))
 	}
 	return false
+}
+
+// breaking holds either version to max-error-rate. Only failures that tell who failed
+// are a version's own; all of them together are held to it as well.
+func (p *portJudge) breaking() bool {
+	g := &p.gates
+	if g.promise == nil {
+		return false
+	}
+	for _, side := range bothSides() {
+		failed, flows := g.of(side)
+		if e := g.promise.Decide(failed, flows, 0); e.Decision == stats.Fail {
+			return p.decide(Fail, ReasonFailCeiling, p.ceilingDetail(side, e))
+		}
+	}
+	return false
+}
+
+// of counts the flows of a version, and how many of them failed.
+func (g *gates) of(side probe.Version) (failed, flows int) {
+	if side == probe.Canary {
+		return g.failedNew, g.probesNew
+	}
+	return g.failures - g.failedNew, g.probes - g.probesNew
+}
+
+// ceilingReason is the code for more failures than are allowed: that of the input, or
+// where nobody named a limit, that of failures.
+func (p *portJudge) ceilingReason() Reason {
+	if p.options.MaxErrorRate != nil {
+		return ReasonFailCeiling
+	}
+	return ReasonFailErrors
 }
 
 // errorLimit is the share of failures that a baseline may have.
@@ -134,10 +180,21 @@ func (p *portJudge) invalid(conclusion bool) bool {
 // however often one looks: whether [stats.RateInterval] lies beyond it, without
 // the search for the interval's ends.
 func (p *portJudge) proven(k, n int, limit float64) bool {
+	return overLimit(k, n, limit, p.options.Confidence.Fraction()).Decision == stats.Fail
+}
+
+// overLimit is the evidence that a rate is above a limit.
+func overLimit(k, n int, limit, confidence float64) stats.Evidence {
 	const horizon = 400 // flows at which the test is sharpest
-	alpha := 1 - p.options.Confidence.Fraction()
-	return ratio(k, n) > limit &&
-		stats.LogMixture(k, n, limit, stats.Concentration(horizon, alpha)) >= -math.Log(alpha)
+	alpha := 1 - confidence
+	e := stats.Evidence{
+		Decision: stats.Continue, Observed: ratio(k, n), Bound: limit, Threshold: -math.Log(alpha),
+		Log: stats.LogMixture(k, n, limit, stats.Concentration(horizon, alpha)),
+	}
+	if e.Observed > limit && e.Log >= e.Threshold {
+		e.Decision = stats.Fail
+	}
+	return e
 }
 
 const (

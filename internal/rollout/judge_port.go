@@ -14,6 +14,11 @@ type portJudge struct {
 	budget  int             // samples after which an open question is inconclusive
 	tally   *tally          // of this window
 	gates   gates           // since the first flow
+	windows int             // begun before this one
+	course  course          // of the share over all windows
+
+	watching bool // the share was judged: only the gates look
+	expired  bool // no more flows will come
 
 	verdict Verdict
 	reason  Reason
@@ -28,69 +33,63 @@ const baselineFlows = 300
 func newPortJudge(o JudgeOptions, port probe.Port, index int) *portJudge {
 	p := &portJudge{options: o, port: port, index: index, test: o.shareTest(), tally: newTally()}
 	p.gates = newGates(o, index, p.test)
-	p.budget = p.test.MaxSize
-	switch {
-	case o.atBaseline():
-		p.budget = max(baselineFlows, p.test.PlannedSize)
-		if o.MaxProbes > 0 { // a limit; more of it makes no longer baseline
-			p.budget = min(p.budget, o.MaxProbes)
-		}
-	case o.MaxProbes > 0:
-		p.budget = o.MaxProbes
-	case o.Expected == nil:
-		p.budget = p.test.PlannedSize
-	}
+	p.budget = o.budget(p.test)
 	return p
 }
 
-// restart begins window number r.
-func (p *portJudge) restart(r int) {
-	p.test, p.tally = p.options.shareTest().Restart(r), newTally()
-	p.verdict, p.reason, p.detail = "", "", ""
+// budget is how many samples of a port a window may take, whose test is given. Later
+// windows are held to more, and may take more, unless max-probes says how much.
+func (o JudgeOptions) budget(test stats.ShareTest) int {
+	switch {
+	case o.atBaseline():
+		size := max(baselineFlows, o.shareTest().PlannedSize)
+		if o.MaxProbes > 0 { // a limit; more of it makes no longer baseline
+			return min(size, o.MaxProbes)
+		}
+		return size
+	case o.MaxProbes > 0:
+		return o.MaxProbes
+	case o.Expected == nil:
+		return test.PlannedSize
+	}
+	return test.MaxSize
 }
 
-// look decides what can be decided after a flow, which failed or did not. Only
-// failures can overturn what passed: the tests of the share and of the prober
-// were answered when they stopped.
-func (p *portJudge) look(failed, final bool) {
+// restart begins the next window.
+func (p *portJudge) restart() {
+	p.course.remember(p.tally.sequence)
+	p.windows++
+	p.test, p.tally = p.options.shareTest().Window(p.windows), newTally()
+	p.budget = p.options.budget(p.test)
+	p.verdict, p.reason, p.detail, p.expired = "", "", "", false
+	p.course.again = 0
+}
+
+// look decides what can be decided after a flow, which gave cause for alarm or did
+// not: it failed, or was slow. Only the gates can overturn what passed: the tests of
+// the share and of the prober were answered when they stopped.
+func (p *portJudge) look(alarming, final bool) {
 	if p.options.Expected == nil || p.verdict != "" && p.verdict != Pass {
 		return
 	}
-	if failed && p.failing() || p.verdict == Pass || p.invalid(false) {
+	if alarming && (p.failing() || p.slowing()) || p.verdict == Pass {
 		return
 	}
-	if p.options.atBaseline() {
+	switch {
+	case p.watching:
+		p.strange()
+	case p.invalid(false):
+	case p.options.atBaseline():
 		p.lookAtBaseline(final)
-		return
+	default:
+		p.lookAtShare(final)
 	}
-	p.lookAtShare(final)
 }
 
 // decide settles the port.
 func (p *portJudge) decide(verdict Verdict, reason Reason, detail string) bool {
 	p.verdict, p.reason, p.detail = verdict, reason, detail
 	return true
-}
-
-// lookAtShare compares the observed share with the expected one.
-//
-// A sequence that is constant as yet is not judged by its share: that nobody
-// else has answered looks the same whether a balancer sticks to the prober, or
-// hashes its address, or has never heard of the canary. It goes on until it is
-// improbable enough to be called sticky.
-func (p *portJudge) lookAtShare(final bool) {
-	decision := p.test.Decide(p.tally.canary, p.tally.attributed())
-	constant := p.mayStick() && p.constant()
-	switch {
-	case constant && p.sticky():
-		p.decide(Invalid, ReasonInvalidSticky, p.stickyDetail())
-	case decision == stats.Fail && !constant:
-		p.conclude(Fail, ReasonFailShare, p.figures())
-	case decision == stats.Pass:
-		p.conclude(Pass, ReasonPass, p.figures())
-	case final, p.tally.samples() >= p.budget:
-		p.conclude(Inconclusive, ReasonInconclusive, p.openDetail())
-	}
 }
 
 // conclude ends the sampling of a port, unless the sample itself is bad.
@@ -114,7 +113,7 @@ func (p *portJudge) lookAtBaseline(final bool) {
 	case t.canary > 0:
 		p.decide(Fail, ReasonFailShare, p.baselineDetail("the canary answers already"))
 	case float64(t.failed()) > p.errorLimit()*size:
-		p.decide(Fail, ReasonFailErrors, p.failedDetail(p.errorLimit()))
+		p.decide(Fail, p.ceilingReason(), p.failedDetail(p.errorLimit()))
 	case float64(t.unknown) > foulLimit*size:
 		p.decide(Invalid, ReasonInvalidClassifier, p.unknownDetail())
 	case full:
@@ -138,14 +137,17 @@ func (p *portJudge) between(previous Percent) bool {
 	if lo > hi {
 		lo, hi = hi, lo
 	}
-	seen := p.test.Interval(p.tally.canary, p.tally.attributed())
+	seen := p.scattered().Interval(p.tally.canary, p.tally.attributed())
 	return seen.Lo <= hi && seen.Hi >= lo
 }
 
 // measurement is the tally with what the expectation adds.
 func (p *portJudge) measurement() Measurement {
 	m := p.tally.measurement(p.port)
-	m.Interval = p.test.Interval(p.tally.canary, p.tally.attributed())
+	m.Interval = p.scattered().Interval(p.tally.canary, p.tally.attributed())
+	if p.verdict != "" || p.expired { // while it goes on, it would cost more than it tells
+		m.Evidence = p.evidence()
+	}
 	if p.options.Expected != nil {
 		expected := *p.options.Expected
 		m.Expected, m.Band = &expected, p.test.Band

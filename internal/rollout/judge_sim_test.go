@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,6 +81,62 @@ func TestRoundRobin(t *testing.T) {
 		require.Equal(t, Pass, verdict, detail)
 		require.InEpsilon(t, want, n, 0.08, "%v", expected)
 	}
+}
+
+// TestCeilingKeepsItsPromise: versions that fail exactly as often as max-error-rate allows
+// are turned down with the error that the confidence leaves, for each of the three rates
+// that are held to it, however often one looks.
+func TestCeilingKeepsItsPromise(t *testing.T) {
+	t.Parallel()
+	const runs, rate = 300, 0.05
+	ceiling := Percent(100 * rate)
+	o := options(50)
+	o.MaxErrorRate, o.Baseline = &ceiling, &Baseline{Ports: []Failures{{Failed: 150, Flows: 3000}}}
+	spoiled := func(seed uint64, rate float64) law {
+		fair, failing := random(seed, 0.5), random(seed+1000000, rate)
+		return func(i int) probe.Flow {
+			f := fair(i)
+			if failing(i).Version == probe.Canary {
+				f.Class = probe.Faulty
+			}
+			return f
+		}
+	}
+	verdicts, _ := simulate(t, runs, o, func(seed uint64) law { return spoiled(seed, rate) })
+	t.Logf("at the ceiling: %v", verdicts)
+	// Nominally 3 × 5 %: Binomial(300, 0.15) exceeds 70 with a probability of 5e-5.
+	require.LessOrEqual(t, verdicts[Fail], 70)
+	verdicts, _ = simulate(t, runs, o, func(seed uint64) law { return spoiled(seed, 4*rate) })
+	require.GreaterOrEqual(t, verdicts[Fail], 290, "four times as often is found")
+}
+
+// TestWatchKeepsItsPromise over hours: two versions that fail alike, and are slow alike, are
+// not told apart, though one looks twenty thousand times.
+func TestWatchKeepsItsPromise(t *testing.T) {
+	t.Parallel()
+	const runs, flows = 40, 20000
+	alarms := 0
+	for seed := range uint64(runs) {
+		o := paced(options(25))
+		o.Baseline.Ports = []Failures{{Failed: 6, Flows: 300}}
+		w := NewJudge(o).Watch()
+		fair, failing, slow := random(seed, 0.25), random(seed+1000, 0.01), random(seed+2000, 0.04)
+		n := feed(w, flows, func(i int) probe.Flow {
+			f := fair(i)
+			if failing(i).Version == probe.Canary {
+				f.Class = probe.Reset
+			}
+			if slow(i).Version == probe.Canary {
+				f.FirstByte = time.Second
+			}
+			return f
+		})
+		alarms += one(n < flows)
+	}
+	t.Logf("%d of %d pauses of %d flows ended in an alarm", alarms, runs, flows)
+	// Nominally 3 × 5 % (two gates of failures and one of slow answers): Binomial(40, 0.15)
+	// exceeds 16 with a probability of 2e-5.
+	require.LessOrEqual(t, alarms, 16)
 }
 
 // TestHealthyStagesRarelyFailForErrors: a service that fails as often as in its

@@ -126,11 +126,11 @@ func TestVerdicts(t *testing.T) {
 		{"between the borders", tight(options(10), 200), turns(12, 100), Inconclusive, ReasonInconclusive, 200, "more answers would decide"},
 		{"nothing is told apart in the budget", tight(options(10), 20), refusedEvery(3), Fail, ReasonFailErrors, 20, "more than the 1.2 % that the baseline allows"},
 		{"stuck to stable at half", options(50), stable, Invalid, ReasonInvalidSticky, 30, "all 30 answers from 192.0.2.1 are the stable's on 80/TCP, although 50 % is expected of the canary"},
-		{"stuck to canary at half", options(50), canary, Invalid, ReasonInvalidSticky, 30, "are the canary's"},
+		{"stuck to canary at half", options(50), canary, Invalid, ReasonInvalidSticky, 30, "or does not know the other side, or it prefers pods with few connections (least connections)"},
 		{"stuck at a small weight takes longer", options(10), stable, Invalid, ReasonInvalidSticky, 66, "all 66 answers"},
 		{"stuck at a smaller weight", options(5), stable, Invalid, ReasonInvalidSticky, 135, "all 135 answers"},
 		{"each address stuck to one side", options(50), stuckAddresses, Invalid, ReasonInvalidSticky, 30, "all 15 answers from 192.0.2.1 are the stable's, all 15 answers from 192.0.2.2 are the canary's"},
-		{"unknown answers", options(50), every(10, unknown, turns(1, 2)), Invalid, ReasonInvalidClassifier, 100, "match neither pattern or both, more than 1 %"},
+		{"unknown answers", options(50), every(10, unknown, turns(1, 2)), Invalid, ReasonInvalidClassifier, 100, "match neither pattern, more than 1 %"},
 		{"only unknown answers", options(50), unknown, Invalid, ReasonInvalidClassifier, 30, "30 of 30 answers on 80/TCP"},
 		{"a few unknown answers", options(50), every(40, unknown, turns(1, 2)), Invalid, ReasonInvalidClassifier, 1500, "more than 1 %"},
 		{"one unknown answer of the first", options(50), then(1, unknown, turns(1, 2)), Pass, ReasonPass, 1000, "allowed 45–55 %"},
@@ -142,7 +142,18 @@ func TestVerdicts(t *testing.T) {
 		{"canary alone fails at high baseline", noisy(options(25)), every(4, always(failure(probe.Faulty, probe.Canary)), stable), Fail, ReasonFailErrors, 100, "but has 13 of 13 failures (100 %"},
 		{"failures as before", noisy(options(50)), every(9, refused, turns(1, 2)), Pass, ReasonPass, 1500, "allowed 45–55 %"},
 		{"nobody answers, nothing known from before", without(options(50)), refused, Fail, ReasonFailErrors, 30, "no flow on 80/TCP was answered"},
-		{"error rate", strict(noisy(options(50)), 5), every(9, refused, turns(1, 2)), Fail, ReasonFailErrors, 400, "more than the 5 % that are allowed"},
+		{"error rate", strict(noisy(options(50)), 5), every(9, refused, turns(1, 2)), Fail, ReasonFailCeiling, 400, "more than the 5 % that are allowed"},
+		{"error rate of the canary", strict(noisy(options(100)), 20), every(2, always(failure(probe.Faulty, probe.Canary)), canary), Fail, ReasonFailCeiling, 40, "that the canary took failed"},
+		{"error rate of stable", strict(noisy(options(50)), 10), stableFails(2), Fail, ReasonFailCeiling, 200, "that the stable took failed"},
+		{"error rate that is kept", strict(noisy(options(50)), 20), every(9, refused, turns(1, 2)), Pass, ReasonPass, 1500, "allowed 45–55 %"},
+		{"no failure is allowed", strict(options(50), 0), then(40, turns(1, 2), refused), Fail, ReasonFailCeiling, 41, "1 of 41 flows"},
+		{"both patterns match", options(50), every(10, always(probe.Flow{Class: probe.Answered, Version: probe.Unknown, Both: true, Address: viaA}), turns(1, 2)), Invalid, ReasonInvalidClassifier, 100, "match both patterns, more than 1 %: each must match the answers of its own version alone"},
+		{"the canary is slow", paced(options(25)), slowCanary(26 * time.Millisecond), Fail, ReasonFailLatency, 200, "took longer than 25 ms, the slowest 5 % of the baseline's more than 20 ms; it answered"},
+		{"the canary is as slow as allowed", paced(options(25)), slowCanary(25 * time.Millisecond), Pass, ReasonPass, 1500, "allowed 20–30 %"},
+		{"the canary is slow where little was fast", paceOf(options(25), time.Millisecond), slowCanary(5 * time.Millisecond), Pass, ReasonPass, 1500, "allowed 20–30 %"},
+		{"both versions are slow", paced(options(25)), slowAll(turns(1, 4)), Pass, ReasonPass, 1500, "allowed 20–30 %"},
+		{"everything, slow", paced(options(100)), slowAll(canary), Fail, ReasonFailLatency, 50, "answers of the canary on 80/TCP (100 %) took longer than 25 ms"},
+		{"everything, a third of it slow", paced(options(100)), every(3, slowAll(canary), canary), Pass, ReasonPass, 299, "observed 100 % of 299"},
 
 		{"baseline in order", baselineOptions(), stable, Pass, ReasonPass, 300, "of 300 flows on 80/TCP stable answered 300"},
 		{"baseline with few failures", baselineOptions(), every(30, refused, stable), Pass, ReasonPass, 300, "10 failed (10 refused)"},
@@ -150,7 +161,7 @@ func TestVerdicts(t *testing.T) {
 		{"baseline that refuses", baselineOptions(), refused, Fail, ReasonFailErrors, 16, "no flow on 80/TCP was answered, 16 failed (16 refused)"},
 		{"baseline with failures", baselineOptions(), every(10, refused, stable), Fail, ReasonFailErrors, 160, "16 of 160 flows on 80/TCP failed (10 %), more than the 5 % that are allowed"},
 		{"baseline with failures that are allowed", strict(baselineOptions(), 20), every(10, refused, stable), Pass, ReasonPass, 300, "30 failed"},
-		{"baseline with failures that are not", strict(baselineOptions(), 1), every(50, refused, stable), Fail, ReasonFailErrors, 200, "more than the 1 %"},
+		{"baseline with failures that are not", strict(baselineOptions(), 1), every(50, refused, stable), Fail, ReasonFailCeiling, 200, "more than the 1 %"},
 		{"baseline of strangers", baselineOptions(), unknown, Invalid, ReasonInvalidClassifier, 4, "4 of 4 answers"},
 		{"baseline from a broken machine", baselineOptions(), local, Invalid, ReasonInvalidLocal, 30, "this machine itself failed 30 of 30 flows"},
 	} {
@@ -192,6 +203,42 @@ func noisy(o JudgeOptions) JudgeOptions {
 	return o
 }
 
+// paced is a service whose p95 was 20 ms before the rollout, and may grow by a quarter.
+func paced(o JudgeOptions) JudgeOptions { return paceOf(o, 20*time.Millisecond) }
+
+func paceOf(o JudgeOptions, p95 time.Duration) JudgeOptions {
+	slower := Percent(25)
+	o.MaxSlower, o.Baseline = &slower, &Baseline{Ports: o.Baseline.Ports, Times: []Pace{{P95: p95, Answers: 300}}}
+	return o
+}
+
+// slowAll answers as a law does, in 200 ms.
+func slowAll(l law) law {
+	return func(i int) probe.Flow {
+		f := l(i)
+		f.FirstByte = 200 * time.Millisecond
+		return f
+	}
+}
+
+// slowCanary answers each fourth flow as the canary, in a time.
+func slowCanary(after time.Duration) law {
+	f := answer(probe.Canary)
+	f.FirstByte = after
+	return every(4, always(f), always(answer(probe.Stable)))
+}
+
+// stableFails is a fair half and half of which stable fails each nth of its flows.
+func stableFails(n int) law {
+	bad := every(n, always(failure(probe.Faulty, probe.Stable)), always(answer(probe.Stable)))
+	return func(i int) probe.Flow {
+		if i%2 == 0 {
+			return answer(probe.Canary)
+		}
+		return bad(i / 2)
+	}
+}
+
 func without(o JudgeOptions) JudgeOptions { o.Baseline = nil; return o }
 
 // TestFiguresAgreeWithTheTest holds every printed figure against package stats.
@@ -200,7 +247,7 @@ func TestFiguresAgreeWithTheTest(t *testing.T) {
 	j := NewJudge(options(50))
 	n := feed(j, 3000, random(7, 0.35))
 	m := j.Measurements()[0]
-	test := stats.NewShareTest(0.5, 0.05, 0.95)
+	test := stats.NewShareTest(0.5, 0.05, 0.95).Window(0)
 	require.Equal(t, stats.Fail, test.Decide(m.Canary, n))
 	require.Equal(t, test.Interval(m.Canary, n), m.Interval)
 	require.Equal(t, stats.Wilson(m.Canary, n, 0.95), m.Wilson)

@@ -2,8 +2,10 @@ package rollout
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -153,8 +155,27 @@ func TestRestart(t *testing.T) {
 	j = NewJudge(options(50))
 	j.Add(refused)
 	j.Restart()
-	require.Equal(t, &Baseline{Ports: []Failures{{1, 1}}}, j.AsBaseline())
+	require.Equal(t, &Baseline{Ports: []Failures{{1, 1}}, Times: []Pace{{}}}, j.AsBaseline())
 	require.Zero(t, j.Measurements()[0].Errors[probe.Refused])
+}
+
+// TestExpect: pods that change begin another window of the same stage.
+func TestExpect(t *testing.T) {
+	t.Parallel()
+	j := NewJudge(paced(options(25)))
+	feed(j, 20, slowCanary(50*time.Millisecond))
+	j.Restart()
+	j.Add(failure(probe.Refused, probe.None))
+	next := j.expect(paced(options(50)))
+	e := next.ports[0].evidence()
+	require.Equal(t, 2, e.Share.Restarts)
+	require.InDelta(t, float64(stats.NewShareTest(0.5, 0.05, 0.95).Window(2).Alpha), float64(e.Share.Alpha), 1e-15)
+	require.Equal(t, []int{21, 1, 5}, []int{e.Failures.Flows, e.Failures.Failed, e.Latency.CanarySlow})
+	require.InDelta(t, 50, float64(*next.Measurements()[0].Expected), 0)
+	feed(next, 5000, turns(1, 2))
+	verdict, _, detail, _ := next.Verdict()
+	require.Equal(t, Pass, verdict, detail)
+	require.True(t, j.expect(paced(options(100))).ports[0].gates.times.withoutStable)
 }
 
 func TestExpire(t *testing.T) {
@@ -241,7 +262,9 @@ func TestVerdictsAreRepeatable(t *testing.T) {
 		j := NewJudge(options(25))
 		n := feed(j, 10000, random(11, 0.25))
 		verdict, _, detail, _ := j.Verdict()
-		return []any{n, verdict, detail, j.Measurements()}
+		figures, err := json.Marshal(j.Measurements())
+		require.NoError(t, err)
+		return []any{n, verdict, detail, string(figures)}
 	}
 	require.Equal(t, run(), run())
 }

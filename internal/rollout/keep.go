@@ -18,7 +18,7 @@ type Keeper interface {
 // failing are the reasons for which a pod that is not ready and says nothing of
 // itself is what failed, and not one that has only just begun.
 var failing = map[Reason]bool{
-	ReasonFailErrors: true, ReasonFailRestarts: true, ReasonDeadline: true,
+	ReasonFailErrors: true, ReasonFailCeiling: true, ReasonFailRestarts: true, ReasonDeadline: true,
 	ReasonImage: true, ReasonConfig: true, ReasonCrashLoop: true, ReasonOOM: true, ReasonUnschedulable: true,
 }
 

@@ -33,16 +33,20 @@ func Sample(ctx context.Context, flows iter.Seq[probe.Flow], judge *Judge) error
 // tally counts the flows of one port in one window.
 type tally struct {
 	stable, canary, unknown int
+	both                    int    // of unknown: both patterns match
+	sequence                []bool // answers of known version, in order: whether the canary's
 	errors                  map[probe.Class]int
+	failures                map[probe.Version]map[probe.Class]int // by who failed; None: nobody knows
 	notSent                 int
 	addresses               map[netip.Addr]*AddressCount
-	heard                   map[netip.Addr]*sides
+	heard                   map[netip.Addr]*sides // in answers and in failures that tell who failed
+	answers                 map[netip.Addr]*sides // in answers alone
 	pods                    map[pod]int
-	latency                 map[probe.Version][]time.Duration
+	latency                 map[probe.Version][]time.Duration // service times
+	response                map[probe.Version][]time.Duration // from the scheduled start to the end
 }
 
-// sides is how often each version was heard, in answers and in failures that
-// tell who failed.
+// sides is how often each version was heard.
 type sides struct{ stable, canary int }
 
 type pod struct {
@@ -60,10 +64,13 @@ const (
 func newTally() *tally {
 	return &tally{
 		errors:    map[probe.Class]int{},
+		failures:  map[probe.Version]map[probe.Class]int{},
 		addresses: map[netip.Addr]*AddressCount{},
 		heard:     map[netip.Addr]*sides{},
+		answers:   map[netip.Addr]*sides{},
 		pods:      map[pod]int{},
 		latency:   map[probe.Version][]time.Duration{},
+		response:  map[probe.Version][]time.Duration{},
 	}
 }
 
@@ -77,11 +84,11 @@ func (t *tally) add(f probe.Flow) {
 	address := t.addresses[f.Address]
 	if address == nil {
 		address = &AddressCount{Address: f.Address.String()}
-		t.addresses[f.Address], t.heard[f.Address] = address, &sides{}
+		t.addresses[f.Address], t.heard[f.Address], t.answers[f.Address] = address, &sides{}, &sides{}
 	}
 	t.heard[f.Address].add(f.Version)
 	if f.Failed() {
-		t.errors[f.Class]++
+		t.fail(f)
 		address.Failed++
 		return
 	}
@@ -94,11 +101,28 @@ func (t *tally) add(f probe.Flow) {
 		address.Canary++
 	case probe.Unknown, probe.None:
 		t.unknown++
+		t.both += one(f.Both)
 		address.Unknown++
 		return
 	}
+	t.answers[f.Address].add(f.Version)
+	t.sequence = append(t.sequence, f.Version == probe.Canary)
 	t.latency[f.Version] = append(t.latency[f.Version], f.FirstByte)
+	t.response[f.Version] = append(t.response[f.Version], f.Start-f.Scheduled+f.Total)
 	t.addPod(f)
+}
+
+// fail counts a flow that the service failed.
+func (t *tally) fail(f probe.Flow) {
+	t.errors[f.Class]++
+	version := f.Version
+	if version == probe.Unknown {
+		version = probe.None
+	}
+	if t.failures[version] == nil {
+		t.failures[version] = map[probe.Class]int{}
+	}
+	t.failures[version][f.Class]++
 }
 
 func (s *sides) add(v probe.Version) {

@@ -36,6 +36,8 @@ func TestMeasurement(t *testing.T) {
 	j.Note(probe.Stats{Sent: 11, NotSent: 5, Rate: 49.5})
 
 	observed, expected := Percent(25), Percent(50)
+	measured := j.Measurements()
+	require.Nil(t, measured[0].Evidence, "it is not decided")
 	require.Equal(t, []Measurement{{
 		Port: "80/TCP",
 		Addresses: []AddressCount{
@@ -47,7 +49,7 @@ func TestMeasurement(t *testing.T) {
 		Errors:   map[probe.Class]int{probe.Refused: 1, probe.Reset: 1, probe.Timeout: 1, probe.Faulty: 1, probe.Local: 1},
 		NotSent:  5,
 		Observed: &observed,
-		Interval: stats.NewShareTest(0.5, 0.05, 0.95).Interval(1, 4),
+		Interval: stats.NewShareTest(0.5, 0.05, 0.95).Window(0).Interval(1, 4),
 		Wilson:   stats.Wilson(1, 4, 0.95),
 		Expected: &expected,
 		Band:     stats.Interval{Lo: 0.45, Hi: 0.55},
@@ -57,8 +59,10 @@ func TestMeasurement(t *testing.T) {
 		},
 		Rate: 49.5,
 		Seed: 42,
-	}}, j.Measurements())
-	require.Equal(t, &Baseline{Ports: []Failures{{Failed: 4, Flows: 10}}}, j.AsBaseline())
+	}}, measured)
+	require.Equal(t, &Baseline{
+		Ports: []Failures{{Failed: 4, Flows: 10}}, Times: []Pace{{P95: 3 * time.Millisecond, Answers: 3}},
+	}, j.AsBaseline())
 }
 
 func TestMeasurementOfNothing(t *testing.T) {

@@ -48,6 +48,8 @@ const (
 	ReasonPass              Reason = "PASS"
 	ReasonFailShare         Reason = "FAIL_SHARE"
 	ReasonFailErrors        Reason = "FAIL_ERRORS"
+	ReasonFailLatency       Reason = "FAIL_LATENCY"
+	ReasonFailCeiling       Reason = "FAIL_CEILING"
 	ReasonFailRestarts      Reason = "FAIL_RESTARTS"
 	ReasonInconclusive      Reason = "INCONCLUSIVE_BUDGET"
 	ReasonInvalidSticky     Reason = "INVALID_STICKY"
@@ -140,7 +142,16 @@ type StageRecord struct {
 	Sampling    time.Duration
 	Verdict     Verdict // empty while the stage runs
 	Reason      Reason
-	Detail      string // one sentence with the figures that decided
+	Detail      string       // one sentence with the figures that decided
+	After       *AfterRecord // nil: nothing was sampled after the verdict
+}
+
+// AfterRecord is what was sampled after a stage's verdict, at a tenth of the rate: in
+// its pause, or in bake.
+type AfterRecord struct {
+	Name  string // "pause" or "bake"
+	Took  time.Duration
+	Ports []Measurement // as the stage's; a verdict only where one failed
 }
 
 // Measurement is what sampling one port told.
@@ -165,6 +176,7 @@ type Measurement struct {
 	Latency  map[probe.Version]Latency // service time per version that answered
 	Rate     float64                   // achieved starts a second
 	Seed     uint64
+	Evidence *Evidence // what the verdict rests on; nil if nobody judged
 }
 
 // Latency are quantiles of service time: from the start of a flow to the first

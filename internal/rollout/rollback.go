@@ -58,7 +58,7 @@ var refusals = map[Reason]bool{ReasonInput: true, ReasonPreflight: true, ReasonU
 // harmful are the reasons for which canaries are not worth the time that their
 // flows would need to end: those flows fail.
 var harmful = map[Reason]bool{
-	ReasonFailErrors: true, ReasonFailRestarts: true,
+	ReasonFailErrors: true, ReasonFailCeiling: true, ReasonFailRestarts: true,
 	ReasonImage: true, ReasonConfig: true, ReasonCrashLoop: true, ReasonOOM: true, ReasonQuota: true, ReasonUnschedulable: true,
 }
 

@@ -23,7 +23,8 @@ type Options struct {
 	Confidence  Percent
 	MaxProbes   int // of one port in one stage; 0 is four times the planned size
 	MaxErrors   *Percent
-	Rate        float64 // flows a second over all ports
+	MaxSlower   *Percent // than the baseline's p95; nil: however slow
+	Rate        float64  // flows a second over all ports
 	Seed        uint64
 	Settle      time.Duration // after endpoints match, before sampling
 	Propagation time.Duration // how long the balancer may lag behind the endpoints
@@ -107,6 +108,7 @@ type Rollout struct {
 	Keeper      Keeper      // used by KeepFailed
 	Autoscalers Autoscalers // nil: nothing else changes the counts
 	Prober      Prober
+	Quiet       Prober // at a tenth of the rate, for pauses and bake; nil: only the pods are watched there
 	Journal     Journal
 	Herald      Herald
 	Ledger      Ledger          // nil: nothing outlives the process
@@ -140,6 +142,8 @@ type run struct {
 	weight     Percent       // expected at the stage before
 	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline
+	watcher    *Judge // of the flows after the last verdict; nil before the first
+	lately     []Pace // of stable, where it last answered often enough
 	memory     Memory
 	held       *keeper // nil without held flows
 }

@@ -47,7 +47,7 @@ func (r *run) stage(ctx context.Context, planned PlannedStage) error {
 	if rest > 0 {
 		r.Log.InfoContext(ctx, "pausing", "for", rest)
 	}
-	return r.fail(ctx, rec, r.pause(ctx, state.Canary.Restarts, rest))
+	return r.fail(ctx, rec, r.pause(ctx, rec, "pause", state.Canary.Restarts, rest))
 }
 
 // open begins a stage's record.
@@ -65,10 +65,18 @@ func (r *run) fail(ctx context.Context, rec *StageRecord, err error) error {
 		return err
 	}
 	if rec.Verdict == "" || rec.Verdict == Pass || rec.Reason != setback.Reason {
-		rec.Verdict, rec.Reason, rec.Detail = Fail, setback.Reason, setback.Message
+		rec.Verdict, rec.Reason, rec.Detail = verdictOf(setback.Reason), setback.Reason, setback.Message
 	}
 	r.Herald.Judged(ctx, *rec)
 	return err
+}
+
+// verdictOf is the verdict of a stage that ends for a reason.
+func verdictOf(reason Reason) Verdict {
+	if reason == ReasonInvalidClassifier { // the only one that can come after the verdict
+		return Invalid
+	}
+	return Fail
 }
 
 // judge samples the balancer until the stage is decided. As long as propagation
@@ -89,9 +97,12 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 			return err
 		}
 		propagation := time.Since(matched)
-		if options := r.judgeOptions(state); judge == nil || *options.Expected != *judge.options.Expected {
+		switch options := r.judgeOptions(state); {
+		case judge == nil:
 			judge = NewJudge(options)
-		} else {
+		case *options.Expected != *judge.options.Expected:
+			judge = judge.expect(options)
+		default:
 			judge.Restart()
 		}
 		if err = r.window(ctx, rec, judge, state, restarts); errors.Is(err, errMoved) {
@@ -115,6 +126,11 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error {
 	r.Journal.Save(r.Record)
 	r.Log.InfoContext(ctx, "stage judged", "verdict", rec.Verdict, "reason", rec.Reason, "detail", rec.Detail)
+	for _, m := range rec.Ports {
+		for _, warning := range m.Evidence.odd() {
+			r.Log.InfoContext(ctx, "odd, but it decides nothing", "port", m.Port, "what", warning)
+		}
+	}
 	switch {
 	case rec.Verdict == Pass:
 	case r.GoOn && rec.Verdict == Inconclusive:
@@ -124,7 +140,7 @@ func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error 
 		return &Setback{Reason: rec.Reason, Message: rec.Detail}
 	}
 	r.Herald.Judged(ctx, *rec)
-	r.weight = *judge.options.Expected
+	r.weight, r.watcher, r.lately = *judge.options.Expected, judge.Watch(), judge.since(r.lately)
 	if r.baseline == nil {
 		r.baseline = judge.AsBaseline()
 		r.memory.Baseline = r.baseline
@@ -147,10 +163,12 @@ func (r *run) settled(ctx context.Context, restarts int) (State, error) {
 
 // judgeOptions are what this stage is judged by.
 func (r *run) judgeOptions(state State) JudgeOptions {
+	state.Addresses = r.addresses(state)
 	expected := state.ExpectedWeight()
 	return JudgeOptions{
 		Ports: r.Ports, Expected: &expected, Tolerance: r.Tolerance, Confidence: r.Confidence,
-		MaxProbes: r.MaxProbes, MaxErrorRate: r.MaxErrors, Baseline: r.baseline, Seed: r.Seed + r.windows + 1,
+		MaxProbes: r.MaxProbes, MaxErrorRate: r.MaxErrors, MaxSlower: r.MaxSlower, Baseline: r.baseline, Lately: r.lately, Seed: r.Seed + r.windows + 1,
+		StablePods: state.Stable.Serving, CanaryPods: state.Canary.Serving, Local: state.Local,
 	}
 }
 

@@ -16,12 +16,8 @@ var errMoved = errors.New("pods changed while the stage was sampled")
 // window samples into the judge until it has decided, the stage's time is up, or
 // the pods change.
 func (r *run) window(ctx context.Context, rec *StageRecord, judge *Judge, state State, restarts int) error {
-	addresses := state.Addresses
-	if r.Address != "" {
-		addresses = []string{r.Address}
-	}
 	r.windows++
-	flows, err := r.Prober.Sampler(ctx, addresses, r.Seed+r.windows)
+	flows, err := r.Prober.Sampler(ctx, r.addresses(state), r.Seed+r.windows)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (t ShareTest) tuned(alpha float64) ShareTest {
 	case !(alpha > 0 && alpha < 1):
 		t.PlannedSize = 0
 	case t.allIn():
-		t.PlannedSize = clampPlan(math.Ceil(math.Log(alpha) / math.Log1p(-allInTolerance)))
+		t.PlannedSize = allInSize(alpha)
 	default:
 		t.PlannedSize = PlanSize(t.Expected, t.Tolerance, alpha)
 	}
@@ -95,6 +95,11 @@ func (t ShareTest) tuned(alpha float64) ShareTest {
 		t.MaxSize = t.budget
 	}
 	return t
+}
+
+// allInSize is how many right answers in a row a share of wrong ones of allInTolerance survives with probability alpha.
+func allInSize(alpha float64) int {
+	return clampPlan(math.Ceil(math.Log(alpha) / math.Log1p(-allInTolerance)))
 }
 
 // WithBudget returns the test with another MaxSize: n answers, or the default of four times the planned size if n <= 0.

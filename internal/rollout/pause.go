@@ -1,0 +1,119 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// pause lets time pass after a stage, and samples at a tenth of the rate. Everything but
+// the share can still fail the stage: its pods, its failures, its slow answers.
+func (r *run) pause(ctx context.Context, rec *StageRecord, name string, restarts int, duration time.Duration) error {
+	if duration <= 0 {
+		return nil
+	}
+	end := time.Now().Add(duration)
+	for {
+		err := r.quietly(ctx, rec, name, restarts, time.Until(end))
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+		if _, err := r.arranged(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// quietly samples for a time, and watches the pods meanwhile. That no flows can be made is
+// no fault of the canary: then the pods alone are watched.
+func (r *run) quietly(ctx context.Context, rec *StageRecord, name string, restarts int, duration time.Duration) error {
+	flows, judge, err := r.quiet(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		r.Log.WarnContext(ctx, "nothing is sampled meanwhile; the pods are watched", "because", err)
+	}
+	if err != nil || flows == nil {
+		return r.watchPods(ctx, restarts, duration)
+	}
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	guarded := make(chan error, 1)
+	go func() {
+		disturbance := r.watchPods(limited, restarts, duration)
+		cancel(disturbance) // also when the time is up
+		guarded <- disturbance
+	}()
+	began := time.Now()
+	setback := r.overhear(limited, rec, name, judge, flows)
+	cancel(nil)
+	err = <-guarded
+	judge.Expire()
+	rec.after(name, judge, time.Since(began))
+	r.Journal.Save(r.Record)
+	switch {
+	case setback != nil:
+		r.broken = judge.Broken()
+		return setback
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return err
+}
+
+// quiet makes the flows of a pause and their judge; nil flows without a prober for them.
+func (r *run) quiet(ctx context.Context) (Flows, *Judge, error) {
+	if r.Quiet == nil {
+		return nil, nil, nil
+	}
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.watcher == nil { // in a run that goes on with bake
+		r.watcher = NewJudge(r.judgeOptions(state)).Watch()
+	}
+	r.windows++
+	flows, err := r.Quiet.Sampler(ctx, r.addresses(state), r.Seed+r.windows)
+	return flows, r.watcher, err
+}
+
+// addresses are those that flows go to.
+func (r *run) addresses(s State) []string {
+	if r.Address != "" {
+		return []string{r.Address}
+	}
+	return s.Addresses
+}
+
+// overhear feeds flows to the judge until ctx ends, or something but the share fails.
+func (r *run) overhear(ctx context.Context, rec *StageRecord, name string, judge *Judge, flows Flows) *Setback {
+	began := time.Now()
+	last := began
+	for flow := range flows.Flows(ctx) {
+		if judge.Add(flow) {
+			judge.Note(flows.Stats())
+			verdict, reason, detail, _ := judge.Verdict()
+			r.Log.WarnContext(ctx, "the stage fails after all", "during", name, "verdict", verdict, "reason", reason, "detail", detail)
+			return &Setback{Reason: reason, Message: "in the " + name + " after its verdict, " + detail}
+		}
+		if time.Since(last) >= max(progressEvery, last.Sub(began)/10) { // long ones ever less often
+			last = time.Now()
+			judge.Note(flows.Stats())
+			rec.after(name, judge, 0)
+			r.Journal.Save(r.Record)
+		}
+	}
+	judge.Note(flows.Stats())
+	<-ctx.Done()
+	return nil
+}
+
+// after keeps what was sampled after the verdict.
+func (s *StageRecord) after(name string, judge *Judge, took time.Duration) {
+	if s.After == nil {
+		s.After = &AfterRecord{Name: name}
+	}
+	s.After.Name, s.After.Took, s.After.Ports = name, s.After.Took+took, judge.Measurements()
+}
