@@ -47,6 +47,9 @@ func newPortJudge(o JudgeOptions, port probe.Port, index int) *portJudge {
 func (p *portJudge) restart(r int) {
 	p.test, p.tally = p.options.shareTest().Restart(r), newTally()
 	p.verdict, p.reason, p.detail = "", "", ""
+	if p.options.MaxProbes == 0 && p.options.Expected != nil && !p.options.atBaseline() {
+		p.budget = p.test.MaxSize // a stricter test takes longer
+	}
 }
 
 // look decides what can be decided after a flow, which failed or did not. Only
