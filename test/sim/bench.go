@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/org/l4-canary/internal/rollout"
+	"path/filepath"
+	"slices"
 )
 
 // bench is everything that was simulated.
@@ -17,11 +17,11 @@ type bench struct {
 }
 
 // shareRow is what became of a share cell, beside its exact law and that of the
-// naive rule.
+// naive rule: to our budget, and for as long as it is watched.
 type shareRow struct {
 	shareCell
 	sum
-	exact, naiveExact course
+	exact, naiveExact, watched course
 }
 
 // judgedRow is what became of a judged cell, beside the exact law of its share
@@ -35,9 +35,8 @@ type judgedRow struct {
 // simulateAll simulates every cell that is wanted.
 func simulateAll(o options, progress io.Writer) bench {
 	b := bench{sizes: o.sizes, seed: o.seed}
-	asked := questions()
 	var cells []cell
-	for _, q := range asked {
+	for _, q := range questions() {
 		for _, c := range shareCells(q) {
 			if o.only.MatchString(c.name()) {
 				b.shared = append(b.shared, shareRow{shareCell: c})
@@ -47,38 +46,56 @@ func simulateAll(o options, progress io.Writer) bench {
 	}
 	for _, c := range judgedCells() {
 		if o.only.MatchString(c.name()) {
-			b.judged = append(b.judged, judgedRow{judgedCell: c, law: lawOf(asked, c.share)})
+			b.judged = append(b.judged, judgedRow{judgedCell: c})
 			cells = append(cells, c)
 		}
 	}
+	b.reckon()
 	for i, s := range simulate(cells, o.sizes, o.seed, progress) {
 		if i < len(b.shared) {
-			r := &b.shared[i]
-			r.sum = s
-			r.exact, r.naiveExact = r.ours.follow(r.truth), r.question.naive.follow(r.truth)
-			continue
+			b.shared[i].sum = s
+		} else {
+			b.judged[i-len(b.shared)].sum = s
 		}
-		b.judged[i-len(b.shared)].sum = s
 	}
 	return b
 }
 
-// lawOf is the exact law at the expected share of what the judge is asked: the
-// first question of a share has the widest tolerance, which is the judge's.
-func lawOf(asked []*question, share rollout.Percent) course {
-	for _, q := range asked {
-		if q.test.Confidence == judgedConfidence.Fraction() && q.test.Expected == share.Fraction() {
-			return q.ours.follow(q.test.Expected)
+// reckon makes the tables of all questions, and the exact figures.
+func (b bench) reckon() {
+	var asked []*question
+	for _, r := range b.shared {
+		if !slices.Contains(asked, r.question) {
+			asked = append(asked, r.question)
 		}
 	}
-	return course{}
+	each(len(asked), func(i int) { asked[i].prepare() })
+	each(len(b.shared), func(i int) {
+		r := &b.shared[i]
+		r.exact = r.ours.follow(r.truth, r.test.MaxSize)
+		r.naiveExact = r.question.naive.follow(r.truth, r.test.MaxSize)
+		if r.onEdge() {
+			r.watched = r.question.naive.follow(r.truth, patience*r.test.PlannedSize)
+		}
+	})
+	each(len(b.judged), func(i int) {
+		if r := &b.judged[i]; r.kind.exact {
+			q := newQuestion(judgedConfidence, r.share, judgedTolerance)
+			q.prepare()
+			r.law = q.ours.follow(q.test.Expected, q.test.MaxSize)
+		}
+	})
 }
 
-// print writes the tables to stdout, or into the page.
+// print writes the tables to stdout, or into the page with the picture beside it.
 func (b bench) print(o options, stdout io.Writer) error {
 	if !o.update {
-		_, err := fmt.Fprintln(stdout, b.right()+"\n"+b.wrong()+"\n"+b.balancers())
-		return err
+		for _, part := range []string{b.right(), b.wrong(), b.balancers(), b.judgements()} {
+			if _, err := fmt.Fprintln(stdout, part); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	page, err := os.ReadFile(o.page)
 	if err != nil {
@@ -88,5 +105,9 @@ func (b bench) print(o options, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.page, err)
 	}
-	return os.WriteFile(o.page, []byte(text), 0o644)
+	if err := os.WriteFile(o.page, []byte(text), 0o644); err != nil {
+		return err
+	}
+	drawn := filepath.Join(filepath.Dir(o.page), "images", "verdict.svg")
+	return os.WriteFile(drawn, []byte(picture(b.seed)), 0o644)
 }

@@ -91,6 +91,17 @@ func (s sum) quantile(q float64) int {
 	return 0
 }
 
+// endedBy is how many stages had ended by so many flows.
+func (s sum) endedBy(flows int) int {
+	ended := 0
+	for took, n := range s.flows {
+		if took <= flows {
+			ended += n
+		}
+	}
+	return ended
+}
+
 // chanceOf is the source of one stage of a cell. It depends on nothing but the
 // seed, the cell's name and the stage's number: not on other cells, and not on
 // which core simulates what.

@@ -15,43 +15,49 @@ const (
 	progressEvery = 10 * time.Second
 )
 
+// each calls do with 0 to n-1, on all cores.
+func each(n int, do func(i int)) {
+	queue := make(chan int)
+	var crew sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		crew.Go(func() {
+			for i := range queue {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		queue <- i
+	}
+	close(queue)
+	crew.Wait()
+}
+
 // work is a batch of one cell.
 type work struct{ cell, from, to int }
 
-// simulate runs all cells on all cores. The sums are in the order of the cells, and
-// the same whatever the number of cores.
+// simulate runs all cells. The sums are in the order of the cells, and the same
+// whatever the number of cores.
 func simulate(cells []cell, sizes size, seed uint64, progress io.Writer) []sum {
 	var todo []work
+	sums := make([]sum, len(cells))
 	for i, c := range cells {
+		sums[i] = newSum()
 		n := c.stages(sizes)
 		for from := 0; from < n; from += batch {
 			todo = append(todo, work{i, from, min(from+batch, n)})
 		}
 	}
-	sums := make([]sum, len(cells))
-	for i := range sums {
-		sums[i] = newSum()
-	}
-	queue := make(chan work)
 	done := &ticker{to: progress, all: len(todo), last: time.Now(), began: time.Now()}
-	var crew sync.WaitGroup
 	var merging sync.Mutex
-	for range runtime.GOMAXPROCS(0) {
-		crew.Go(func() {
-			for w := range queue {
-				part := w.do(cells[w.cell], seed)
-				merging.Lock()
-				sums[w.cell].merge(part)
-				done.tick(cells[w.cell].name())
-				merging.Unlock()
-			}
-		})
-	}
-	for _, w := range todo {
-		queue <- w
-	}
-	close(queue)
-	crew.Wait()
+	each(len(todo), func(i int) {
+		w := todo[i]
+		part := w.do(cells[w.cell], seed)
+		merging.Lock()
+		defer merging.Unlock()
+		sums[w.cell].merge(part)
+		done.tick(cells[w.cell].name())
+	})
 	return sums
 }
 

@@ -14,18 +14,23 @@ const (
 	judgedConfidence rollout.Percent = 95
 )
 
+// propagation is how many flows the balancer may lag behind: a minute of them, by
+// the defaults.
+const propagation = 3000
+
 // judgedCell is a stage whose flows the judge itself sees, behind one kind of
 // balancer.
 type judgedCell struct {
 	kind
 	share     rollout.Percent // that the row is about
+	before    rollout.Percent // that of the stage before
 	endpoints []rollout.Endpoint
 	options   rollout.JudgeOptions
 }
 
 // newJudgedCell places endpoints that make the share.
 func newJudgedCell(k kind, share rollout.Percent) judgedCell {
-	c := judgedCell{kind: k, share: share, endpoints: cluster(share)}
+	c := judgedCell{kind: k, share: share, before: before(share), endpoints: cluster(share)}
 	if k.local {
 		c.endpoints = spreadOut(share)
 	}
@@ -42,17 +47,40 @@ func (c judgedCell) name() string { return fmt.Sprintf("%s, %s %%", c.title, num
 
 func (c judgedCell) stages(s size) int { return s.judged }
 
-// stage shows flows to a judge until it has decided.
+// stage shows flows to a judge until it has decided. Where the balancer is late the
+// window begins again as in a rollout: as long as it may lag, and what is there
+// lies between the last stage's share and this one's.
 func (c judgedCell) stage(chance *rand.PCG) ending {
-	flows, judge := c.spread(c.endpoints, rand.New(chance)), rollout.NewJudge(c.options)
+	random := rand.New(chance)
+	flows, judge := c.spread(c.endpoints, random), rollout.NewJudge(c.options)
+	old := independent(cluster(c.before), random)
 	for i := 0; ; i++ {
 		f := flows(i)
+		if i < c.late {
+			f = old(i)
+		}
 		f.Index = i
-		if judge.Add(f) {
-			verdict, reason, _, _ := judge.Verdict()
-			return ending{verdict: verdict, reason: reason, flows: i + 1}
+		if !judge.Add(f) {
+			continue
+		}
+		verdict, reason, _, _ := judge.Verdict()
+		if c.late > 0 && verdict != rollout.Pass && i < propagation && judge.Between(c.before) {
+			judge.Restart()
+			continue
+		}
+		return ending{verdict: verdict, reason: reason, flows: i + 1}
+	}
+}
+
+// before is the share of the stage before.
+func before(share rollout.Percent) rollout.Percent {
+	last := rollout.Percent(0)
+	for _, s := range shares() {
+		if s < share {
+			last = s
 		}
 	}
+	return last
 }
 
 // cluster are the fewest endpoints on one node of which the canary's are the share.

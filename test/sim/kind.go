@@ -6,6 +6,7 @@ import "github.com/org/l4-canary/internal/rollout"
 type kind struct {
 	title  string
 	spread balancer
+	late   int            // flows until it knows of the stage's pods
 	local  bool           // pods lie on several nodes, policy Local
 	blind  bool           // though w* is reckoned as if they did not
 	want   rollout.Reason // of nearly every stage below 100 %; empty: nothing is promised
@@ -33,10 +34,10 @@ func kinds() []kind {
 		{title: "fewest connections, long ones", spread: fewest(long)},
 		{title: "fewest connections, short ones", spread: fewest(short)},
 		{title: "random, 0.5 % not recognised", spread: unrecognised(0.005, independent)},
-		{title: "random, 3 % not recognised", spread: unrecognised(0.03, independent), want: rollout.ReasonInvalidClassifier},
-		{title: "off by half the tolerance", spread: leaning(0.5), below: true},
-		{title: "off by the tolerance", spread: leaning(1), below: true, wrong: true},
-		{title: "off by twice the tolerance", spread: leaning(2), below: true, wrong: true},
+		{title: "random, 5 % not recognised", spread: unrecognised(0.05, independent), want: rollout.ReasonInvalidClassifier},
+		{title: "random, 500 flows late", spread: independent, late: 500, want: pass},
+		{title: "500 flows late, then too few by the tolerance", spread: leaning(-1), late: 500, below: true, wrong: true},
+		{title: "too many by twice the tolerance", spread: leaning(2), below: true, wrong: true},
 	}
 }
 

@@ -14,23 +14,20 @@ type crowd struct{ arrivals, stay float64 }
 
 // fewest sends each flow to the endpoint with the fewest connections: IPVS lc,
 // leastconn, weighted least connections. Stable pods have what the clients have
-// built up; the canary's pods are fresh and have none, so that everything goes to
-// them until they have caught up. A sample is over before the next one begins.
+// built up, evenly; the canary's pods are fresh and have none, so that everything
+// goes to them until they have caught up. A sample is over before the next begins.
 func fewest(c crowd) balancer {
 	return func(endpoints []rollout.Endpoint, chance *rand.Rand) law {
-		open := make([]int, len(endpoints))
-		stable := 0
-		for _, e := range endpoints {
-			if e.Side == probe.Stable {
-				stable++
+		open, via := make([]int, len(endpoints)), viaA()
+		stable := 0 // they come first
+		for stable < len(endpoints) && endpoints[stable].Side == probe.Stable {
+			stable++
+		}
+		if stable > 0 {
+			for i := range poisson(c.arrivals*c.stay, chance) {
+				open[i%stable]++
 			}
 		}
-		for i, e := range endpoints {
-			if e.Side == probe.Stable {
-				open[i] = poisson(c.arrivals*c.stay/float64(stable), chance)
-			}
-		}
-		via := viaA()
 		return func(int) probe.Flow {
 			for i := range open {
 				open[i] -= binomial(open[i], 1/c.stay, chance)

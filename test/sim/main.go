@@ -58,6 +58,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q is not a flag", flags.Arg(0))
+	}
 	if o.sizes.shared < 1 || o.sizes.judged < 1 {
 		return o, fmt.Errorf("-stages and -judged are numbers from 1")
 	}
@@ -74,10 +77,18 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	b := simulateAll(o, stderr)
+	broken := b.broken()
+	if o.update && len(broken) > 0 { // the page keeps what is true of it
+		return tell(broken, stderr)
+	}
 	if err := b.print(o, stdout); err != nil {
 		return err
 	}
-	broken := b.broken()
+	return tell(broken, stderr)
+}
+
+// tell names broken promises.
+func tell(broken []string, stderr io.Writer) error {
 	for _, promise := range broken {
 		fmt.Fprintln(stderr, promise)
 	}

@@ -41,7 +41,7 @@ func (r shareRow) broken() []string {
 	var found findings
 	found.name = r.name()
 	alpha := 1 - r.test.Confidence
-	if r.off == -1 || r.off == 1 {
+	if r.onEdge() {
 		found.atMost("false passes, exactly", r.exact.pass, alpha)
 		found.atMost("false passes", around(r.verdicts[rollout.Pass], r.total).Lo, alpha)
 	}
@@ -49,10 +49,14 @@ func (r shareRow) broken() []string {
 		found.atMost("false fails, exactly", r.exact.fail, mostFalseFails)
 		found.atMost("false fails", around(r.verdicts[rollout.Fail], r.total).Lo, mostFalseFails)
 	}
-	found.near(r.mean(), r.exact.mean)
+	found.near(r.mean(), r.exact, r.total)
 	found.agrees("passes", r.verdicts[rollout.Pass], r.total, r.exact.pass)
 	found.agrees("fails", r.verdicts[rollout.Fail], r.total, r.exact.fail)
 	found.agrees("inconclusive stages", r.verdicts[rollout.Inconclusive], r.total, r.exact.inconclusive)
+	for _, q := range []float64{0.5, 0.9} {
+		n := r.exact.quantile(q)
+		found.agrees(fmt.Sprintf("ends by %d flows", n), r.endedBy(n), r.total, r.exact.by[n])
+	}
 	found.agrees("passes of the naive rule", r.sum.naive[stats.Pass], r.total, r.naiveExact.pass)
 	found.agrees("fails of the naive rule", r.sum.naive[stats.Fail], r.total, r.naiveExact.fail)
 	return found.all
@@ -66,16 +70,25 @@ func (r judgedRow) broken() []string {
 			found.add("%s in less than %s of the stages: %s", want, percent(leastWanted), percent(likely))
 		}
 		if want == rollout.ReasonPass {
-			found.atMost("false fails", around(r.verdicts[rollout.Fail], r.total).Lo, mostFalseFails)
+			found.atMost("false fails", around(r.verdicts[rollout.Fail], r.total).Lo, r.mostFails())
 		}
 	}
 	if r.wrong {
 		found.atMost("false passes", around(r.verdicts[rollout.Pass], r.total).Lo, 1-judgedConfidence.Fraction())
 	}
 	if r.kind.exact {
-		found.near(r.mean(), r.law.mean)
+		found.near(r.mean(), r.law, r.total)
 	}
 	return found.all
+}
+
+// mostFails is how many stages may fail whose share is as expected. While the
+// balancer is late it is not: the share of the stage before may lie on an edge.
+func (c judgedCell) mostFails() float64 {
+	if c.late > 0 {
+		return 1 - judgedConfidence.Fraction()
+	}
+	return mostFalseFails
 }
 
 // wanted is the reason that nearly all stages are to end with. At 100 % every
@@ -103,9 +116,13 @@ func (f *findings) atMost(what string, found, limit float64) {
 	}
 }
 
-func (f *findings) near(mean, exact float64) {
-	if math.Abs(mean/exact-1) > meanWithin {
-		f.add("%s flows on average, and %s exactly", count(mean), count(exact))
+// near holds the mean of n stages against the exact one: what is left when six
+// standard errors are forgiven, of which a full bench has next to none.
+func (f *findings) near(mean float64, exact course, n int) {
+	const forgiven = 6
+	off := math.Abs(mean-exact.mean) - forgiven*exact.sd/math.Sqrt(float64(n))
+	if off > meanWithin*exact.mean {
+		f.add("%s flows on average, and %s exactly", count(mean), count(exact.mean))
 	}
 }
 

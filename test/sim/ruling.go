@@ -33,20 +33,18 @@ func newRuling(ask rule, band stats.Interval, limit int) ruling {
 	return table
 }
 
-// says is the decision after k of n answers.
+// says is the decision after k of n answers; where the rule ends is not its concern.
 func (r ruling) says(k, n int) stats.Decision {
 	switch l, k := r[n], int32(k); {
 	case k <= l.failLow, k >= l.failHigh:
 		return stats.Fail
 	case l.passLow <= k && k <= l.passHigh:
 		return stats.Pass
-	case n == len(r)-1:
-		return stats.Inconclusive
 	}
 	return stats.Continue
 }
 
-// open reports whether the rule goes on, whatever the end of the table.
+// open reports whether the rule goes on.
 func (l look) open(k int32) bool {
 	return k > l.failLow && k < l.failHigh && (k < l.passLow || k > l.passHigh)
 }
@@ -67,34 +65,34 @@ func (l look) next(ask rule, band stats.Interval, n int32) look {
 		l.failHigh--
 	}
 	passes := func(k int32) bool { return ask(int(k), int(n)) == stats.Pass }
-	one, found := l.anyPass(passes, band, n)
-	if !found {
-		l.passLow, l.passHigh = 1, 0
-		return l
+	return l.passing(passes, band, n)
+}
+
+// passing moves the inner borders, from where they were, or from any k in the band.
+func (l look) passing(passes func(int32) bool, band stats.Interval, n int32) look {
+	middle := (l.passLow + l.passHigh + 1) / 2
+	if l.passLow > l.passHigh || !passes(middle) {
+		middle, l.passHigh = int32(math.Floor(band.Lo*float64(n))), int32(math.Ceil(band.Hi*float64(n)))
+		for middle <= l.passHigh && !passes(middle) {
+			middle++
+		}
+		if middle > l.passHigh {
+			l.passLow, l.passHigh = 1, 0
+			return l
+		}
+		l.passLow, l.passHigh = middle, middle
 	}
-	for l.passLow = one; l.passLow > 0 && passes(l.passLow-1); {
+	for !passes(l.passLow) {
+		l.passLow++
+	}
+	for l.passLow > 0 && passes(l.passLow-1) {
 		l.passLow--
 	}
-	for l.passHigh = one; l.passHigh < n && passes(l.passHigh+1); {
+	for l.passHigh++; !passes(l.passHigh); {
+		l.passHigh--
+	}
+	for l.passHigh < n && passes(l.passHigh+1) {
 		l.passHigh++
 	}
 	return l
-}
-
-// anyPass finds a k that passes: near those of the look before, or else anywhere in
-// the band.
-func (l look) anyPass(passes func(int32) bool, band stats.Interval, n int32) (int32, bool) {
-	if l.passLow <= l.passHigh {
-		middle := (l.passLow + l.passHigh + 1) / 2
-		if passes(middle) {
-			return middle, true
-		}
-	}
-	from, to := int32(math.Floor(band.Lo*float64(n))), int32(math.Ceil(band.Hi*float64(n)))
-	for k := from; k <= to; k++ {
-		if passes(k) {
-			return k, true
-		}
-	}
-	return 0, false
 }
