@@ -73,13 +73,13 @@ func (b bench) reckon() {
 	each(len(b.shared), func(i int) {
 		r := &b.shared[i]
 		r.exact = r.ours.follow(r.truth, r.test.MaxSize)
-		r.naiveExact = r.question.naive.follow(r.truth, r.test.MaxSize)
+		r.naiveExact = r.peeked.follow(r.truth, r.test.MaxSize)
 		if r.onEdge() {
-			r.watched = r.question.naive.follow(r.truth, patience*r.test.PlannedSize)
+			r.watched = r.peeked.follow(r.truth, patience*r.test.PlannedSize)
 		}
 	})
 	each(len(b.judged), func(i int) {
-		if r := &b.judged[i]; r.kind.exact {
+		if r := &b.judged[i]; r.exact {
 			q := newQuestion(judgedConfidence, r.share, judgedTolerance)
 			q.prepare()
 			r.law = q.ours.follow(q.test.Expected, q.test.MaxSize)

@@ -81,6 +81,6 @@ func (t *ticker) tick(name string) {
 	t.done++
 	if now := time.Now(); now.Sub(t.last) >= progressEvery {
 		t.last = now
-		fmt.Fprintf(t.to, "%3.0f s, %2d %% of the batches, now %s\n", now.Sub(t.began).Seconds(), 100*t.done/t.all, name)
+		_, _ = fmt.Fprintf(t.to, "%3.0f s, %2d %% of the batches, now %s\n", now.Sub(t.began).Seconds(), 100*t.done/t.all, name)
 	}
 }

@@ -52,7 +52,7 @@ func (b bench) judgements() string {
 	t.head(1, "balancer", "share", "expected", "pass", "fail", "inconclusive", "invalid", "flows, mean", "nine of ten by")
 	for _, r := range b.judged {
 		mean := count(r.mean())
-		if r.kind.exact {
+		if r.exact {
 			mean = beside(mean, count(r.law.mean))
 		}
 		verdict := func(v rollout.Verdict) string { return share(r.verdicts[v], r.total) }

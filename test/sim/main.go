@@ -90,7 +90,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 // tell names broken promises.
 func tell(broken []string, stderr io.Writer) error {
 	for _, promise := range broken {
-		fmt.Fprintln(stderr, promise)
+		_, _ = fmt.Fprintln(stderr, promise)
 	}
 	if len(broken) > 0 {
 		return fmt.Errorf("%d promises are broken", len(broken))

@@ -57,8 +57,8 @@ func (r shareRow) broken() []string {
 		n := r.exact.quantile(q)
 		found.agrees(fmt.Sprintf("ends by %d flows", n), r.endedBy(n), r.total, r.exact.by[n])
 	}
-	found.agrees("passes of the naive rule", r.sum.naive[stats.Pass], r.total, r.naiveExact.pass)
-	found.agrees("fails of the naive rule", r.sum.naive[stats.Fail], r.total, r.naiveExact.fail)
+	found.agrees("passes of the naive rule", r.naive[stats.Pass], r.total, r.naiveExact.pass)
+	found.agrees("fails of the naive rule", r.naive[stats.Fail], r.total, r.naiveExact.fail)
 	return found.all
 }
 
@@ -76,7 +76,7 @@ func (r judgedRow) broken() []string {
 	if r.wrong {
 		found.atMost("false passes", around(r.verdicts[rollout.Pass], r.total).Lo, 1-judgedConfidence.Fraction())
 	}
-	if r.kind.exact {
+	if r.exact {
 		found.near(r.mean(), r.law, r.total)
 	}
 	return found.all

@@ -45,8 +45,8 @@ func honest(t *testing.T) (edge, centre shareRow) {
 		r.verdicts[rollout.Pass] = int(r.exact.pass * n)
 		r.verdicts[rollout.Fail] = int(r.exact.fail * n)
 		r.verdicts[rollout.Inconclusive] = int(r.exact.inconclusive * n)
-		r.sum.naive[stats.Pass] = int(r.naiveExact.pass * n)
-		r.sum.naive[stats.Fail] = int(r.naiveExact.fail * n)
+		r.naive[stats.Pass] = int(r.naiveExact.pass * n)
+		r.naive[stats.Fail] = int(r.naiveExact.fail * n)
 		ended := 0
 		for flows, by := range r.exact.by {
 			if now := int(by*n + 0.5); now > ended {
@@ -64,7 +64,7 @@ func TestBrokenPromises(t *testing.T) {
 	t.Parallel()
 	edge, centre := honest(t)
 	with := func(r shareRow, change func(*shareRow)) []string {
-		r.verdicts, r.flows, r.sum.naive = maps.Clone(r.verdicts), maps.Clone(r.flows), maps.Clone(r.sum.naive)
+		r.verdicts, r.flows, r.naive = maps.Clone(r.verdicts), maps.Clone(r.flows), maps.Clone(r.naive)
 		change(&r)
 		return r.broken()
 	}
@@ -88,7 +88,7 @@ func TestBrokenPromises(t *testing.T) {
 			r.verdicts[rollout.Inconclusive] = 0
 		}),
 		"10 ± 5 % at 95 %, truth 15 %: passes of the naive rule: 5000 of 20000, which does not go with 15.03 %": with(edge, func(r *shareRow) {
-			r.sum.naive[stats.Pass] = 5000
+			r.naive[stats.Pass] = 5000
 		}),
 		"10 ± 5 % at 95 %, truth 10 %: 587 flows on average, and 487 exactly": with(centre, func(r *shareRow) {
 			clear(r.flows)

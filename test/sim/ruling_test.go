@@ -53,7 +53,7 @@ func TestRulingIsTheNaiveRule(t *testing.T) {
 		rule := peeking(asked.test.Band)
 		for n := range 1000 {
 			for k := 0; k <= n; k++ {
-				if want, got := rule(k, n), asked.naive.says(k, n); got != want {
+				if want, got := rule(k, n), asked.peeked.says(k, n); got != want {
 					require.Equal(t, want, got, "%s: %d/%d", asked, k, n)
 				}
 			}

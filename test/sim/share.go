@@ -12,9 +12,9 @@ import (
 // question is what the share test of a stage is asked. The tables are made by
 // prepare.
 type question struct {
-	test  stats.ShareTest
-	ours  ruling // the test's, to its budget
-	naive ruling // the naive rule's, to patience planned sizes
+	test   stats.ShareTest
+	ours   ruling // the test's, to its budget
+	peeked ruling // the naive rule's, to patience planned sizes
 }
 
 // patience is how long those go on who watch an interval, in planned sizes. Ours
@@ -29,7 +29,7 @@ func newQuestion(confidence, expected, tolerance rollout.Percent) *question {
 // prepare makes the tables.
 func (q *question) prepare() {
 	q.ours = newRuling(q.test.Decide, q.test.Band, q.test.MaxSize)
-	q.naive = newRuling(peeking(q.test.Band), q.test.Band, patience*q.test.PlannedSize)
+	q.peeked = newRuling(peeking(q.test.Band), q.test.Band, patience*q.test.PlannedSize)
 }
 
 // String is the question as the tables name it.
@@ -121,8 +121,8 @@ func (c shareCell) stage(chance *rand.PCG) ending {
 			e.verdict, e.reason = c.decide(k, n)
 			e.flows = n
 		}
-		if e.naive == "" && (n == c.test.MaxSize || !c.naive[n].open(int32(k))) {
-			e.naive = c.naive.says(k, n)
+		if e.naive == "" && (n == c.test.MaxSize || !c.peeked[n].open(int32(k))) {
+			e.naive = c.peeked.says(k, n)
 		}
 	}
 	return e

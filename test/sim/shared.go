@@ -23,7 +23,7 @@ func (r *shareRow) undecided() string {
 }
 
 func (r *shareRow) naively() string {
-	return beside(share(r.sum.naive[stats.Pass], r.total), percent(r.naiveExact.pass))
+	return beside(share(r.naive[stats.Pass], r.total), percent(r.naiveExact.pass))
 }
 
 func (r *shareRow) flowsOnAverage() string {
@@ -91,7 +91,7 @@ func (b bench) glance() string {
 		}
 		t.row(r.asked(), inTime(r.quantile(0.5)), inTime(r.quantile(0.9)),
 			share(r.verdicts[rollout.Fail], r.total), share(r.verdicts[rollout.Inconclusive], r.total),
-			share(edge.verdicts[rollout.Pass], edge.total), share(edge.sum.naive[stats.Pass], edge.total),
+			share(edge.verdicts[rollout.Pass], edge.total), share(edge.naive[stats.Pass], edge.total),
 			rows.show(rows.far(), func(r *shareRow) string { return share(r.verdicts[rollout.Fail], r.total) }))
 	}
 	return t.String() + fmt.Sprintf("\n%s simulated stages per figure, seed %d.\n", count(float64(b.sizes.shared)), b.seed)

@@ -27,7 +27,7 @@ func made() bench {
 		r.sum = newSum()
 		r.total = 1000
 		r.verdicts = map[rollout.Verdict]int{rollout.Pass: 10 * i, rollout.Fail: i, rollout.Inconclusive: 1000 - 11*i}
-		r.sum.naive = map[stats.Decision]int{stats.Pass: 100 + i}
+		r.naive = map[stats.Decision]int{stats.Pass: 100 + i}
 		r.flows = map[int]int{400 + i: 600, 1500: 400}
 	}
 	r := judgedRow{judgedCell: newJudgedCell(kinds()[6], 25), sum: newSum()}
@@ -112,7 +112,7 @@ var point = regexp.MustCompile(`^([\d.]+),([\d.]+)$`)
 func within(t *testing.T, points string) {
 	t.Helper()
 	before := 0.0
-	for _, text := range strings.Fields(points) {
+	for text := range strings.FieldsSeq(points) {
 		found := point.FindStringSubmatch(text)
 		require.NotNil(t, found, text)
 		x, err := strconv.ParseFloat(found[1], 64)
