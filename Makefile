@@ -88,7 +88,7 @@ drill-faults: build kubernetes packages
 compare: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 30m -v ./test/compare
 
-# Stages are simulated, with no cluster and no network: about eight minutes on two cores.
+# Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:
 	go run ./test/sim $(SIM_FLAGS)
 

@@ -90,7 +90,7 @@ func (b bench) reckon() {
 // print writes the tables to stdout, or into the page with the picture beside it.
 func (b bench) print(o options, stdout io.Writer) error {
 	if !o.update {
-		for _, part := range []string{b.right(), b.wrong(), b.balancers(), b.judgements()} {
+		for _, part := range []string{b.right(), b.wrong(), b.cells(), b.balancers(), b.judgements()} {
 			if _, err := fmt.Fprintln(stdout, part); err != nil {
 				return err
 			}

@@ -65,9 +65,12 @@ func stagesOf(t *testing.T, text string) (stages int, seed uint64) {
 // simulated, and tens of thousands of stages behind each figure.
 func TestPageIsWhole(t *testing.T) {
 	t.Parallel()
-	var asked, byDefault, titles, judged []string
+	var asked, byDefault, truths, titles, judged []string
 	for _, q := range questions() {
 		asked = append(asked, q.confidence()+" "+q.asked())
+		for _, c := range shareCells(q) {
+			truths = append(truths, q.confidence()+" "+q.asked()+" "+number(100*c.truth)+" %")
+		}
 		if q.byDefault() {
 			byDefault = append(byDefault, q.asked())
 		}
@@ -86,6 +89,7 @@ func TestPageIsWhole(t *testing.T) {
 		"simulated at a glance": {1, byDefault},
 		"simulated right":       {2, asked},
 		"simulated wrong":       {2, asked},
+		"simulated shares":      {3, truths},
 		"simulated balancers":   {1, titles},
 		"simulated judgements":  {2, judged},
 	} {

@@ -66,6 +66,20 @@ func (b bench) wrong() string {
 		patience, strings.TrimSuffix(percent(least), " %"), percent(most))
 }
 
+// cells are all figures, a row for each true share.
+func (b bench) cells() string {
+	var t table
+	t.head(3, "confidence", "expected", "true share", "pass", "fail", "inconclusive", "flows, mean", "nine of ten by",
+		"Wilson: pass", "Wilson: fail")
+	for i := range b.shared {
+		r := &b.shared[i]
+		t.row(r.confidence(), r.asked(), number(100*r.truth)+" %", r.passes(), r.fails(), r.undecided(),
+			r.flowsOnAverage(), r.flowsBy(0.9), r.naively(),
+			beside(share(r.naive[stats.Fail], r.total), percent(r.naiveExact.fail)))
+	}
+	return t.String()
+}
+
 // watched is how often the naive rule passes a share on an edge, at least and at
 // most, if it is given time; 100 % has no tolerance and is left out.
 func (b bench) watched() (least, most float64) {
