@@ -32,6 +32,7 @@ var allowed = map[string]struct {
 	"internal/report":    {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
 	"internal/rollout":   {ours: []string{"internal/probe", "internal/stats"}},
 	"internal/stats":     {},
+	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
 }
 
 // TestImports holds every package against the table.
