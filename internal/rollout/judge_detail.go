@@ -51,8 +51,8 @@ func (p *portJudge) openDetail() string {
 
 func (p *portJudge) stickyDetail() string {
 	var seen []string
-	for _, address := range slices.SortedFunc(maps.Keys(p.tally.heard), netip.Addr.Compare) {
-		s, version := p.tally.heard[address], probe.Stable
+	for _, address := range slices.SortedFunc(maps.Keys(p.tally.places), netip.Addr.Compare) {
+		s, version := p.tally.places[address].heard, probe.Stable
 		if s.canary > 0 {
 			version = probe.Canary
 		}

@@ -93,12 +93,13 @@ func (p *portJudge) versionFailures(side probe.Version) VersionFailures {
 
 func (p *portJudge) latencyEvidence() LatencyEvidence {
 	g := &p.gates.times
-	stable, canary := inOrder(p.tally.latency[probe.Stable]), inOrder(p.tally.latency[probe.Canary])
+	ofStable, ofCanary := p.tally.times[probe.Stable], p.tally.times[probe.Canary]
+	stable, canary := inOrder(ofStable.service), inOrder(ofCanary.service)
 	compared := stats.NewMannWhitney(canary, stable)
 	e := LatencyEvidence{
 		Answers: g.timed, Slow: g.slow, CanaryTimed: g.timedNew, CanarySlow: g.slowNew,
 		Stable: quantiles(stable), Canary: quantiles(canary),
-		StableWhole: quantiles(inOrder(p.tally.response[probe.Stable])), CanaryWhole: quantiles(inOrder(p.tally.response[probe.Canary])),
+		StableWhole: quantiles(inOrder(ofStable.response)), CanaryWhole: quantiles(inOrder(ofCanary.response)),
 		Shift: Figure(compared.Shift), Longer: hundredths(compared.CLES), P: Figure(compared.TwoSided),
 	}
 	if g.limit > 0 {
@@ -145,7 +146,8 @@ const oddLevel = 0.001
 // not meant to be equal, for nodes are.
 func (p *portJudge) agreement() AgreementEvidence {
 	byAddress, byFamily := map[netip.Addr]*sides{}, map[bool]*sides{}
-	for address, s := range p.tally.answers {
+	for address, at := range p.tally.places {
+		s := &at.answers
 		byAddress[address] = s
 		family := byFamily[address.Is4()]
 		if family == nil {

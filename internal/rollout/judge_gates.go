@@ -218,14 +218,7 @@ func (p *portJudge) mayStick() bool {
 // constant reports whether each address of the balancer has shown one version
 // only, be it in failures. Two that show different ones are two sticky balancers,
 // not a fair one.
-func (p *portJudge) constant() bool {
-	for _, s := range p.tally.heard {
-		if s.stable > 0 && s.canary > 0 {
-			return false
-		}
-	}
-	return true
-}
+func (p *portJudge) constant() bool { return !p.tally.mixed }
 
 // sticky reports whether a constant sequence is too improbable for a balancer
 // that chooses anew for each flow. With n flows of known version from an address
@@ -233,8 +226,8 @@ func (p *portJudge) constant() bool {
 // only ever stop being constant, so looking often does not raise the error.
 func (p *portJudge) sticky() bool {
 	w, total, chance := p.test.Expected, 0, 0.0
-	for _, s := range p.tally.heard {
-		n := s.stable + s.canary
+	for _, at := range p.tally.places {
+		n := at.heard.stable + at.heard.canary
 		total += n
 		chance += math.Log(min(1, math.Pow(w, float64(n))+math.Pow(1-w, float64(n))))
 	}

@@ -140,7 +140,7 @@ func millis(d time.Duration) string {
 
 // pace is how fast stable answered.
 func (t *tally) pace() Pace {
-	times := t.latency[probe.Stable]
+	times := t.times[probe.Stable].service
 	if len(times) == 0 {
 		return Pace{}
 	}

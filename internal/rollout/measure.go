@@ -38,12 +38,23 @@ type tally struct {
 	errors                  map[probe.Class]int
 	failures                map[probe.Version]map[probe.Class]int // by who failed; None: nobody knows
 	notSent                 int
-	addresses               map[netip.Addr]*AddressCount
-	heard                   map[netip.Addr]*sides // in answers and in failures that tell who failed
-	answers                 map[netip.Addr]*sides // in answers alone
+	places                  map[netip.Addr]*place
+	mixed                   bool // a place was heard with both versions
 	pods                    map[pod]int
-	latency                 map[probe.Version][]time.Duration // service times
-	response                map[probe.Version][]time.Duration // from the scheduled start to the end
+	times                   map[probe.Version]*times // of stable and canary
+}
+
+// place is what an address of the balancer showed.
+type place struct {
+	count   AddressCount
+	heard   sides // in answers and in failures that tell who failed
+	answers sides // in answers alone
+}
+
+// times are how long the answers of a version took, in order.
+type times struct {
+	service  []time.Duration // from the start to the first byte
+	response []time.Duration // from the scheduled start to the end
 }
 
 // sides is how often each version was heard.
@@ -63,14 +74,11 @@ const (
 
 func newTally() *tally {
 	return &tally{
-		errors:    map[probe.Class]int{},
-		failures:  map[probe.Version]map[probe.Class]int{},
-		addresses: map[netip.Addr]*AddressCount{},
-		heard:     map[netip.Addr]*sides{},
-		answers:   map[netip.Addr]*sides{},
-		pods:      map[pod]int{},
-		latency:   map[probe.Version][]time.Duration{},
-		response:  map[probe.Version][]time.Duration{},
+		errors:   map[probe.Class]int{},
+		failures: map[probe.Version]map[probe.Class]int{},
+		places:   map[netip.Addr]*place{},
+		pods:     map[pod]int{},
+		times:    map[probe.Version]*times{probe.Stable: {}, probe.Canary: {}},
 	}
 }
 
@@ -81,35 +89,40 @@ func (t *tally) add(f probe.Flow) {
 		t.errors[probe.Local]++
 		return
 	}
-	address := t.addresses[f.Address]
-	if address == nil {
-		address = &AddressCount{Address: f.Address.String()}
-		t.addresses[f.Address], t.heard[f.Address], t.answers[f.Address] = address, &sides{}, &sides{}
+	at := t.places[f.Address]
+	if at == nil {
+		at = &place{count: AddressCount{Address: f.Address.String()}}
+		t.places[f.Address] = at
 	}
-	t.heard[f.Address].add(f.Version)
+	at.heard.add(f.Version)
+	t.mixed = t.mixed || at.heard.stable > 0 && at.heard.canary > 0
 	if f.Failed() {
 		t.fail(f)
-		address.Failed++
+		at.count.Failed++
 		return
 	}
 	switch f.Version {
 	case probe.Stable:
 		t.stable++
-		address.Stable++
+		at.count.Stable++
 	case probe.Canary:
 		t.canary++
-		address.Canary++
+		at.count.Canary++
 	case probe.Unknown, probe.None:
 		t.unknown++
 		t.both += one(f.Both)
-		address.Unknown++
+		at.count.Unknown++
 		return
 	}
-	t.answers[f.Address].add(f.Version)
+	at.answers.add(f.Version)
 	t.sequence = append(t.sequence, f.Version == probe.Canary)
-	t.latency[f.Version] = append(t.latency[f.Version], f.FirstByte)
-	t.response[f.Version] = append(t.response[f.Version], f.Start-f.Scheduled+f.Total)
+	t.times[f.Version].add(f)
 	t.addPod(f)
+}
+
+func (t *times) add(f probe.Flow) {
+	t.service = append(t.service, f.FirstByte)
+	t.response = append(t.response, f.Start-f.Scheduled+f.Total)
 }
 
 // fail counts a flow that the service failed.
@@ -181,11 +194,13 @@ func (t *tally) measurement(port probe.Port) Measurement {
 		observed := Percent(100 * float64(t.canary) / float64(n))
 		m.Observed = &observed
 	}
-	for version, times := range t.latency {
-		m.Latency[version] = latency(times)
+	for version, took := range t.times {
+		if len(took.service) > 0 {
+			m.Latency[version] = latency(took.service)
+		}
 	}
-	for _, address := range slices.SortedFunc(maps.Keys(t.addresses), netip.Addr.Compare) {
-		m.Addresses = append(m.Addresses, *t.addresses[address])
+	for _, address := range slices.SortedFunc(maps.Keys(t.places), netip.Addr.Compare) {
+		m.Addresses = append(m.Addresses, t.places[address].count)
 	}
 	for p, flows := range t.pods {
 		m.Pods = append(m.Pods, PodCount{Pod: p.name, Version: p.version, Flows: flows})

@@ -16,12 +16,13 @@ type bench struct {
 	seed   uint64
 }
 
-// shareRow is what became of a share cell, beside its exact law and that of the
-// naive rule: to our budget, and for as long as it is watched.
+// shareRow is what became of a share cell, beside its exact law, that of a test
+// without a reserve for later windows, and that of the naive rule: to our budget, and
+// for as long as it is watched.
 type shareRow struct {
 	shareCell
 	sum
-	exact, naiveExact, watched course
+	exact, whole, naiveExact, watched course
 }
 
 // judgedRow is what became of a judged cell, beside the exact law of its share
@@ -73,6 +74,9 @@ func (b bench) reckon() {
 	each(len(b.shared), func(i int) {
 		r := &b.shared[i]
 		r.exact = r.ours.follow(r.truth, r.test.MaxSize)
+		if r.off == 0 {
+			r.whole = r.question.whole.follow(r.truth, r.test.MaxSize)
+		}
 		r.naiveExact = r.peeked.follow(r.truth, r.test.MaxSize)
 		if r.onEdge() {
 			r.watched = r.peeked.follow(r.truth, patience*r.test.PlannedSize)

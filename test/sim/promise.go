@@ -11,7 +11,7 @@ import (
 // What is promised beside the confidence.
 const (
 	mostFalseFails = 0.001 // of stages whose share is as expected
-	meanWithin     = 0.15  // of the exact figure
+	meanWithin     = 0.15  // of the exact figure, and of that without a reserve
 	leastWanted    = 0.99  // of stages end as the kind of balancer says
 )
 
@@ -48,8 +48,9 @@ func (r shareRow) broken() []string {
 	if r.off == 0 {
 		found.atMost("false fails, exactly", r.exact.fail, mostFalseFails)
 		found.atMost("false fails", around(r.verdicts[rollout.Fail], r.total).Lo, mostFalseFails)
+		found.near(r.mean(), r.whole, r.total, "exactly without a reserve")
 	}
-	found.near(r.mean(), r.exact, r.total)
+	found.near(r.mean(), r.exact, r.total, "exactly")
 	found.agrees("passes", r.verdicts[rollout.Pass], r.total, r.exact.pass)
 	found.agrees("fails", r.verdicts[rollout.Fail], r.total, r.exact.fail)
 	found.agrees("inconclusive stages", r.verdicts[rollout.Inconclusive], r.total, r.exact.inconclusive)
@@ -77,7 +78,7 @@ func (r judgedRow) broken() []string {
 		found.atMost("false passes", around(r.verdicts[rollout.Pass], r.total).Lo, 1-judgedConfidence.Fraction())
 	}
 	if r.exact {
-		found.near(r.mean(), r.law, r.total)
+		found.near(r.mean(), r.law, r.total, "exactly")
 	}
 	return found.all
 }
@@ -118,11 +119,11 @@ func (f *findings) atMost(what string, found, limit float64) {
 
 // near holds the mean of n stages against the exact one: what is left when six
 // standard errors are forgiven, of which a full bench has next to none.
-func (f *findings) near(mean float64, exact course, n int) {
+func (f *findings) near(mean float64, exact course, n int, how string) {
 	const forgiven = 6
 	off := math.Abs(mean-exact.mean) - forgiven*exact.sd/math.Sqrt(float64(n))
 	if off > meanWithin*exact.mean {
-		f.add("%s flows on average, and %s exactly", count(mean), count(exact.mean))
+		f.add("%s flows on average, and %s %s", count(mean), count(exact.mean), how)
 	}
 }
 

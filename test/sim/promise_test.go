@@ -81,20 +81,24 @@ func TestBrokenPromises(t *testing.T) {
 		"10 ± 5 % at 95 %, truth 10 %: false fails, exactly: 0.2 %, and at most 0.1 % is promised": with(centre, func(r *shareRow) {
 			r.exact.fail = 0.002
 		}),
-		"10 ± 5 % at 95 %, truth 10 %: passes: 19000 of 20000, which does not go with 99.92 %": with(centre, func(r *shareRow) {
+		"10 ± 5 % at 95 %, truth 10 %: passes: 19000 of 20000, which does not go with 99.9 %": with(centre, func(r *shareRow) {
 			r.verdicts[rollout.Pass] = 19000
 		}),
-		"10 ± 5 % at 95 %, truth 15 %: inconclusive stages: 0 of 20000, which does not go with 97.55 %": with(edge, func(r *shareRow) {
+		"10 ± 5 % at 95 %, truth 15 %: inconclusive stages: 0 of 20000, which does not go with 97.82 %": with(edge, func(r *shareRow) {
 			r.verdicts[rollout.Inconclusive] = 0
 		}),
 		"10 ± 5 % at 95 %, truth 15 %: passes of the naive rule: 5000 of 20000, which does not go with 15.03 %": with(edge, func(r *shareRow) {
 			r.naive[stats.Pass] = 5000
 		}),
-		"10 ± 5 % at 95 %, truth 10 %: 587 flows on average, and 487 exactly": with(centre, func(r *shareRow) {
+		"10 ± 5 % at 95 %, truth 10 %: 600 flows on average, and 498 exactly": with(centre, func(r *shareRow) {
 			clear(r.flows)
-			r.flows[487], r.flows[687] = r.total/2, r.total/2
+			r.flows[500], r.flows[700] = r.total/2, r.total/2
 		}),
-		"10 ± 5 % at 95 %, truth 10 %: ends by 427 flows: 20000 of 20000, which does not go with 50.94 %": with(centre, func(r *shareRow) {
+		"10 ± 5 % at 95 %, truth 10 %: 600 flows on average, and 487 exactly without a reserve": with(centre, func(r *shareRow) {
+			clear(r.flows)
+			r.flows[500], r.flows[700] = r.total/2, r.total/2
+		}),
+		"10 ± 5 % at 95 %, truth 10 %: ends by 437 flows: 20000 of 20000, which does not go with 50.84 %": with(centre, func(r *shareRow) {
 			clear(r.flows)
 			r.flows[420] = r.total
 		}),

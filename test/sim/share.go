@@ -12,9 +12,10 @@ import (
 // question is what the share test of a stage is asked. The tables are made by
 // prepare.
 type question struct {
-	test   stats.ShareTest
-	ours   ruling // the test's, to its budget
-	peeked ruling // the naive rule's, to patience planned sizes
+	test   stats.ShareTest // of a stage's first window
+	ours   ruling          // the test's, to its budget
+	whole  ruling          // as if no window could follow, to the same budget
+	peeked ruling          // the naive rule's, to patience planned sizes
 }
 
 // patience is how long those go on who watch an interval, in planned sizes. Ours
@@ -23,12 +24,14 @@ const patience = 10
 
 // newQuestion asks for a share within a tolerance at a confidence, all in percent.
 func newQuestion(confidence, expected, tolerance rollout.Percent) *question {
-	return &question{test: stats.NewShareTest(expected.Fraction(), tolerance.Fraction(), confidence.Fraction())}
+	return &question{test: stats.NewShareTest(expected.Fraction(), tolerance.Fraction(), confidence.Fraction()).Window(0)}
 }
 
 // prepare makes the tables.
 func (q *question) prepare() {
 	q.ours = newRuling(q.test.Decide, q.test.Band, q.test.MaxSize)
+	whole := stats.NewShareTest(q.test.Expected, q.test.Tolerance, q.test.Confidence)
+	q.whole = newRuling(whole.Decide, q.test.Band, q.test.MaxSize)
 	q.peeked = newRuling(peeking(q.test.Band), q.test.Band, patience*q.test.PlannedSize)
 }
 

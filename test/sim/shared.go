@@ -38,14 +38,14 @@ func (r *shareRow) flowsBy(q float64) string {
 func (b bench) right() string {
 	var t table
 	t.head(2, "confidence", "expected", "planned", "pass", "fail", "inconclusive",
-		"flows, mean", "half by", "nine of ten by", "in turns")
+		"flows, mean", "mean, no reserve", "half by", "nine of ten by", "in turns")
 	for _, rows := range b.questions() {
 		r := rows.at(0)
 		if r == nil {
 			continue
 		}
 		t.row(r.confidence(), r.asked(), count(float64(r.test.PlannedSize)), r.passes(), r.fails(), r.undecided(),
-			r.flowsOnAverage(), r.flowsBy(0.5), r.flowsBy(0.9), count(float64(r.ours.takingTurns(r.test.Expected))))
+			r.flowsOnAverage(), count(r.whole.mean), r.flowsBy(0.5), r.flowsBy(0.9), count(float64(r.ours.takingTurns(r.test.Expected))))
 	}
 	return t.String()
 }
