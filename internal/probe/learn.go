@@ -25,6 +25,7 @@ type Evidence struct{ Stable, Canary []Heard }
 type AlikeError struct {
 	Stable, Canary []byte // one answer of each
 	Why            string
+	Doubt          bool // something differs, and answers of more pods could tell
 }
 
 // Error shows both answers, shortened and escaped.
@@ -60,7 +61,7 @@ func Learn(e Evidence) (*Classifier, error) {
 			return &Classifier{learned: found}, nil
 		}
 	}
-	return nil, &AlikeError{Stable: l.stable.first.text, Canary: l.canary.first.text, Why: l.why()}
+	return nil, &AlikeError{Stable: l.stable.first.text, Canary: l.canary.first.text, Why: l.why(), Doubt: l.doubtful != nil}
 }
 
 // side is what was heard of one version.

@@ -142,7 +142,7 @@ func (f *family) ask(m *member, now time.Time) Heard {
 func TestLearnNeverErrs(t *testing.T) {
 	t.Parallel()
 	learned, telling := 0, 0
-	for seed := range uint64(2000) {
+	for seed := range uint64(1000) {
 		f, names := newFamily(seed)
 		begin := time.Unix(1764075500+f.random.Int64N(86400), f.random.Int64N(1e9))
 		pods := [2][]*member{}
@@ -174,7 +174,7 @@ func TestLearnNeverErrs(t *testing.T) {
 		}
 	}
 	require.Equal(t, telling, learned, "what tells nothing was learned from")
-	require.Greater(t, telling, 1000)
+	require.Greater(t, telling, 600)
 }
 
 // evidence is a baseline of six seconds, and a minute later up to three pods of each side

@@ -16,6 +16,10 @@ type JudgeOptions struct {
 	Baseline     *Baseline // what failed before the rollout; nil: this is the baseline, or there was none
 	Seed         uint64    // of the schedule, for the record
 	NoEarlyStop  bool      // look once, at Expire
+
+	ReportShare bool     // shares are measured and decide nothing
+	Blind       []string // by port, why its answers do not tell the versions apart; empty if they do
+	Enough      int      // flows that a port takes at least whose share decides nothing
 }
 
 // Baseline is how many flows failed on each port before the rollout.
@@ -211,6 +215,14 @@ func (o JudgeOptions) shareTest() stats.ShareTest {
 		expected = *o.Expected
 	}
 	return stats.NewShareTest(expected.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes)
+}
+
+// blind is why a port has no share; empty if it has one.
+func (o JudgeOptions) blind(port int) string {
+	if port < len(o.Blind) {
+		return o.Blind[port]
+	}
+	return ""
 }
 
 // atBaseline reports whether this is the sampling before the rollout.

@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"fmt"
+
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/stats"
 )
@@ -14,6 +16,8 @@ type portJudge struct {
 	budget  int             // samples after which an open question is inconclusive
 	tally   *tally          // of this window
 	gates   gates           // since the first flow
+	blind   string          // why nothing tells the versions apart; empty if something does
+	free    bool            // the share decides nothing
 
 	verdict Verdict
 	reason  Reason
@@ -28,8 +32,18 @@ const baselineFlows = 300
 func newPortJudge(o JudgeOptions, port probe.Port, index int) *portJudge {
 	p := &portJudge{options: o, port: port, index: index, test: o.shareTest(), tally: newTally()}
 	p.gates = newGates(o, index, p.test)
+	p.blind = o.blind(index)
+	p.free = (p.blind != "" || o.ReportShare) && o.Expected != nil && !o.atBaseline()
 	p.budget = p.test.MaxSize
 	switch {
+	case p.free:
+		p.budget = max(baselineFlows, o.Enough)
+		if p.blind == "" {
+			p.budget = max(p.budget, p.test.PlannedSize)
+		}
+		if o.MaxProbes > 0 {
+			p.budget = min(p.budget, o.MaxProbes)
+		}
 	case o.atBaseline():
 		p.budget = max(baselineFlows, p.test.PlannedSize)
 		if o.MaxProbes > 0 { // a limit; more of it makes no longer baseline
@@ -59,11 +73,14 @@ func (p *portJudge) look(failed, final bool) {
 	if failed && p.failing() || p.verdict == Pass || p.invalid(false) {
 		return
 	}
-	if p.options.atBaseline() {
+	switch {
+	case p.options.atBaseline():
 		p.lookAtBaseline(final)
-		return
+	case p.free:
+		p.lookAtRest(final)
+	default:
+		p.lookAtShare(final)
 	}
-	p.lookAtShare(final)
 }
 
 // decide settles the port.
@@ -126,6 +143,19 @@ func (p *portJudge) lookAtBaseline(final bool) {
 	}
 }
 
+// lookAtRest is for a port whose share decides nothing: it passes once it has had its
+// flows and nothing else has failed it.
+func (p *portJudge) lookAtRest(final bool) {
+	switch {
+	case p.tally.samples() >= p.budget:
+		p.conclude(Pass, ReasonPass, p.figures())
+	case final && p.tally.samples() == 0:
+		p.conclude(Fail, ReasonFailErrors, "no flow was finished on "+p.port.String())
+	case final:
+		p.conclude(Inconclusive, ReasonInconclusive, fmt.Sprintf("%s; %d more flows were wanted", p.figures(), p.budget-p.tally.samples()))
+	}
+}
+
 // between is Judge.Between for one port.
 func (p *portJudge) between(previous Percent) bool {
 	if p.reason != ReasonFailShare && p.reason != ReasonInvalidSticky && p.reason != ReasonInconclusive {
@@ -145,6 +175,7 @@ func (p *portJudge) between(previous Percent) bool {
 // measurement is the tally with what the expectation adds.
 func (p *portJudge) measurement() Measurement {
 	m := p.tally.measurement(p.port)
+	m.Unmeasured = p.blind
 	m.Interval = p.test.Interval(p.tally.canary, p.tally.attributed())
 	if p.options.Expected != nil {
 		expected := *p.options.Expected

@@ -11,6 +11,8 @@ import (
 // already must not be blamed on the canary.
 func (r *run) sampleBaseline(ctx context.Context) error {
 	rec := r.open("baseline", PlannedStage{Stable: r.now.stable})
+	r.listening = true
+	defer func() { r.listening = false }()
 	err := r.fail(ctx, rec, r.judge(ctx, rec, 0)) // without pods there is nothing to restart
 	if setback, ok := errors.AsType[*Setback](err); ok {
 		return &Setback{
@@ -66,6 +68,9 @@ func (r *run) fail(ctx context.Context, rec *StageRecord, err error) error {
 	}
 	if rec.Verdict == "" || rec.Verdict == Pass || rec.Reason != setback.Reason {
 		rec.Verdict, rec.Reason, rec.Detail = Fail, setback.Reason, setback.Message
+		if setback.Reason == ReasonInvalidClassifier {
+			rec.Verdict = Invalid
+		}
 	}
 	r.Herald.Judged(ctx, *rec)
 	return err
@@ -86,6 +91,9 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 				"the pods were never in order for long enough to sample within propagation and stage-timeout (%s)", r.Propagation+r.StageTimeout)}
 		}
 		if err != nil {
+			return err
+		}
+		if matched, err = r.learnNow(ctx, state, matched); err != nil {
 			return err
 		}
 		propagation := time.Since(matched)
@@ -151,6 +159,7 @@ func (r *run) judgeOptions(state State) JudgeOptions {
 	return JudgeOptions{
 		Ports: r.Ports, Expected: &expected, Tolerance: r.Tolerance, Confidence: r.Confidence,
 		MaxProbes: r.MaxProbes, MaxErrorRate: r.MaxErrors, Baseline: r.baseline, Seed: r.Seed + r.windows + 1,
+		ReportShare: r.ReportShare, Blind: r.blind(), Enough: r.enough(),
 	}
 }
 
