@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -45,25 +46,38 @@ func (c *Cluster) Ask(ctx context.Context, q rollout.Question) ([]probe.Heard, e
 		return nil, fmt.Errorf("asking pod %q: %w", q.Pod, err)
 	}
 	defer way.close()
+	return c.exchange(ctx, way, pod, addresses[0], q)
+}
+
+// enoughFailures in a row, with no answer before them, are not worth waiting for more.
+const enoughFailures = 2
+
+// exchange asks as often as it is told.
+func (c *Cluster) exchange(ctx context.Context, way way, pod *corev1.Pod, address netip.Addr, q rollout.Question) ([]probe.Heard, error) {
 	var heard []probe.Heard
 	var failed error
+	failures := 0
 	for i := range q.Times {
+		if len(heard) == 0 && failures == enoughFailures {
+			break
+		}
 		if i > 0 && !pause(ctx, q.Over/time.Duration(q.Times)) {
 			return heard, ctx.Err()
 		}
 		conn, err := way.open(ctx)
 		var answer []byte
 		if err == nil {
-			answer, err = probe.Ask(ctx, conn, q.Port, addresses[0], askTimeout)
+			answer, err = probe.Ask(ctx, conn, q.Port, address, askTimeout)
 		}
 		if err != nil {
 			failed = err
+			failures++
 			continue
 		}
 		heard = append(heard, probe.Heard{Pod: pod.Name, Own: names(pod), Answer: answer})
 	}
 	if failed != nil {
-		failed = fmt.Errorf("pod %q, asked directly, failed %d of %d times: %w", q.Pod, q.Times-len(heard), q.Times, failed)
+		failed = fmt.Errorf("pod %q, asked directly, failed %d of %d times: %w", q.Pod, failures, failures+len(heard), failed)
 	}
 	return heard, failed
 }

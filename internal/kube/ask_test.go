@@ -129,7 +129,7 @@ func TestAskForwards(t *testing.T) {
 func TestAskSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	objects := []runtime.Object{onPort(80, "", intstr.FromString("game")), pod("new-a", "new")}
-	question := rollout.Question{Pod: "new-a", Port: tcpPort(t, 80), Address: "192.0.2.7", Times: 2}
+	question := rollout.Question{Pod: "new-a", Port: tcpPort(t, 80), Address: "192.0.2.7", Times: 8}
 
 	_, err := (&forwarder{}).reach(t, objects...).Ask(t.Context(), question)
 	require.EqualError(t, err, `asking pod "new-a": no container has a port named "game"`)

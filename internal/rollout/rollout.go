@@ -182,6 +182,7 @@ func (r *Rollout) Run(ctx context.Context) error {
 
 // steps are the rollout itself.
 func (r *run) steps(ctx context.Context) error {
+	r.sweep(ctx)
 	if r.Memory != nil {
 		return r.resume(ctx)
 	}

@@ -17,9 +17,6 @@ func (r *run) smoke(ctx context.Context) error {
 		return nil
 	}
 	r.Journal.Stage("smoke")
-	if err := r.Smoker.Snuff(ctx); err != nil { // of a run that was killed
-		return err
-	}
 	r.smoking = true
 	pod, err := r.Smoker.Smoke(ctx)
 	if err != nil {
@@ -51,6 +48,17 @@ func (r *run) snuff(parent context.Context) error {
 	}
 	r.smoking = false
 	return nil
+}
+
+// sweep removes what a run that was killed may have left.
+func (r *run) sweep(ctx context.Context) {
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil || len(state.Smoke) == 0 {
+		return // whatever is wrong comes up again
+	}
+	if err = r.Smoker.Snuff(ctx); err != nil {
+		r.Log.WarnContext(ctx, "a smoke pod of an earlier run stays", "error", err)
+	}
 }
 
 // smokeReady waits until the pod is ready, as long as that is not hopeless.

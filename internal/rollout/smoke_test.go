@@ -23,7 +23,7 @@ func TestSmokeTeaches(t *testing.T) {
 		require.Equal(t, words, r.Record.Learned[0].Words)
 		require.Len(t, back.asked, 4, "the smoke pod and three of stable; no canary later")
 		require.Contains(t, back.asked, smokePod+" 80/TCP as 192.0.2.7")
-		require.Equal(t, 2, back.snuffed, "before it, and after it")
+		require.Equal(t, 1, back.snuffed)
 		require.Contains(t, r.Record.Notices[0], "asked one pod of the new version first")
 	})
 }
@@ -108,7 +108,7 @@ func TestSmokeFails(t *testing.T) {
 				require.Equal(t, row.trouble, len(j.troubled) == 1, "its log is shown")
 				require.Empty(t, back.cluster.calls)
 				require.Empty(t, back.cluster.state.Smoke)
-				require.Equal(t, 2, back.snuffed)
+				require.Equal(t, 1, back.snuffed)
 			})
 		})
 	}
@@ -127,4 +127,27 @@ func TestSmokeIsCancelled(t *testing.T) {
 		require.Empty(t, back.cluster.state.Smoke)
 		require.Empty(t, back.cluster.calls)
 	})
+}
+
+// TestSmokeOfAKilledRunIsRemoved by the next run, and by a rollback, that know nothing of it.
+func TestSmokeOfAKilledRunIsRemoved(t *testing.T) {
+	t.Parallel()
+	for _, restores := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r, back, _ := newLearner(t, 10, versions)
+			back.cluster.change(func(s *rollout.State) {
+				s.Smoke = []rollout.SmokePod{{Pod: smokePod, Trouble: &rollout.Trouble{Pod: smokePod, Fatal: true, Reason: rollout.ReasonCrashLoop}}}
+			})
+			if restores {
+				r.Memory = &rollout.Memory{Mode: rollout.Pair, Phase: rollout.PhaseStages, Replicas: 10}
+				require.NoError(t, r.Restore(t.Context()))
+				require.Equal(t, rollout.RolledBack, r.Record.Outcome, r.Record.Message)
+			} else {
+				require.NoError(t, r.Run(t.Context()))
+				require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+			}
+			require.Equal(t, 1, back.snuffed)
+			require.Empty(t, back.cluster.state.Smoke)
+		})
+	}
 }
