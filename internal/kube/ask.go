@@ -41,19 +41,19 @@ func (c *Cluster) Ask(ctx context.Context, q rollout.Question) ([]probe.Heard, e
 	if err != nil {
 		return nil, err
 	}
-	way, err := c.way(ctx, pod, q.Port.Protocol, port)
+	there, err := c.way(ctx, pod, q.Port.Protocol, port)
 	if err != nil {
 		return nil, fmt.Errorf("asking pod %q: %w", q.Pod, err)
 	}
-	defer way.close()
-	return c.exchange(ctx, way, pod, addresses[0], q)
+	defer there.close()
+	return c.exchange(ctx, there, pod, addresses[0], q)
 }
 
 // enoughFailures in a row, with no answer before them, are not worth waiting for more.
 const enoughFailures = 2
 
 // exchange asks as often as it is told.
-func (c *Cluster) exchange(ctx context.Context, way way, pod *corev1.Pod, address netip.Addr, q rollout.Question) ([]probe.Heard, error) {
+func (c *Cluster) exchange(ctx context.Context, there way, pod *corev1.Pod, address netip.Addr, q rollout.Question) ([]probe.Heard, error) {
 	var heard []probe.Heard
 	var failed error
 	failures := 0
@@ -64,7 +64,7 @@ func (c *Cluster) exchange(ctx context.Context, way way, pod *corev1.Pod, addres
 		if i > 0 && !pause(ctx, q.Over/time.Duration(q.Times)) {
 			return heard, ctx.Err()
 		}
-		conn, err := way.open(ctx)
+		conn, err := there.open(ctx)
 		var answer []byte
 		if err == nil {
 			answer, err = probe.Ask(ctx, conn, q.Port, address, askTimeout)

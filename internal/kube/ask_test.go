@@ -16,11 +16,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/httpstream"
-	"k8s.io/apimachinery/pkg/util/httpstream/spdy"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
 
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
@@ -160,8 +160,8 @@ func TestAskReachesPods(t *testing.T) {
 	defer listener.Close()
 	go func() {
 		for {
-			conn, err := listener.Accept()
-			if err != nil {
+			conn, failed := listener.Accept()
+			if failed != nil {
 				return
 			}
 			_, _ = io.WriteString(conn, "1.8.2 old-a\n")
@@ -178,12 +178,12 @@ func TestAskReachesPods(t *testing.T) {
 
 	packets, err := config.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer packets.Close()
+	defer func() { _ = packets.Close() }() // ends the loop
 	go func() {
 		buffer := make([]byte, 64)
 		for {
-			n, from, err := packets.ReadFrom(buffer)
-			if err != nil {
+			n, from, failed := packets.ReadFrom(buffer)
+			if failed != nil {
 				return
 			}
 			_, _ = packets.WriteTo([]byte("got "+string(buffer[:n])), from)

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	"k8s.io/streaming/pkg/httpstream"
 )
 
 // forward is the way to a pod's port through the API server. client-go's PortForwarder
@@ -46,12 +46,12 @@ func (c *Client) forwarding(namespace, pod string) (httpstream.Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	old := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
-	tunnel, err := portforward.NewSPDYOverWebsocketDialer(url, c.config)
+	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
+	tunnel, err := portforward.NewSPDYOverWebsocketDialerForStreaming(url, c.config)
 	if err != nil {
 		return nil, err
 	}
-	return portforward.NewFallbackDialer(tunnel, old, func(error) bool { return true }), nil
+	return portforward.NewFallbackDialerForStreaming(tunnel, old, func(error) bool { return true }), nil
 }
 
 func (c *Cluster) forward(ctx context.Context, pod string, port int) (*forward, error) {

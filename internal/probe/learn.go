@@ -132,7 +132,7 @@ func (s *side) candidates(other *side) []candidate {
 		for words := 1; words <= 2; words++ {
 			from, to := r.word(i).from, r.word(i+words-1).to
 			m := mark{Text: r.text[from:to], Begin: i < 0 && words == 2, End: i+1 == len(r.words) && words == 2}
-			if to-from > longest || len(m.Text) == 0 && !(m.Begin && m.End) || !r.clear(from, to) {
+			if to-from > longest || m.empty() || !r.clear(from, to) {
 				continue
 			}
 			if other.none(m) && s.all(m) {
@@ -214,9 +214,9 @@ func (l *learner) inPlace(stable, canary []candidate) []choice {
 			if !ok {
 				continue
 			}
-			shape := max(l.shape(l.stable, l.canary, s, true), l.shape(l.canary, l.stable, c, true))
-			if shape < fickle {
-				found = append(found, choice{stable: s, canary: c, shape: shape})
+			worse := max(l.shape(l.stable, l.canary, s, true), l.shape(l.canary, l.stable, c, true))
+			if worse < fickle {
+				found = append(found, choice{stable: s, canary: c, shape: worse})
 			}
 		}
 	}
@@ -242,8 +242,8 @@ func (s *side) places(c candidate) []string {
 func (l *learner) best(own, other *side, candidates []candidate) (best candidate, of shape, ok bool) {
 	of = fickle
 	for _, c := range candidates {
-		if shape := l.shape(own, other, c, false); shape < of {
-			best, of = c, shape
+		if is := l.shape(own, other, c, false); is < of {
+			best, of = c, is
 		}
 	}
 	return best, of, of < fickle

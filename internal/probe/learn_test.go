@@ -171,7 +171,7 @@ func TestLearnRefuses(t *testing.T) {
 			var alike *AlikeError
 			require.ErrorAs(t, err, &alike)
 			require.ErrorContains(t, err, row.why)
-			require.ErrorContains(t, err, "; stable answers "+quote([]byte(alike.Stable))+", the canary "+quote(alike.Canary))
+			require.ErrorContains(t, err, "; stable answers "+quote(alike.Stable)+", the canary "+quote(alike.Canary))
 		})
 	}
 	_, err := Learn(Evidence{Stable: heard("x")})

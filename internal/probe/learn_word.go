@@ -28,7 +28,8 @@ func bounded(text []byte, from, to int) bool {
 	if from == to {
 		return true
 	}
-	return !(wordByte(text[from]) && continues(text, from-1, -1)) && !(wordByte(text[to-1]) && continues(text, to, 1))
+	within := wordByte(text[from]) && continues(text, from-1, -1) || wordByte(text[to-1]) && continues(text, to, 1)
+	return !within
 }
 
 // wordsOf cuts a text into its words.

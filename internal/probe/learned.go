@@ -15,6 +15,9 @@ type mark struct {
 	End   bool   `json:"end,omitempty"`
 }
 
+// empty reports whether any answer has the mark.
+func (m mark) empty() bool { return len(m.Text) == 0 && (!m.Begin || !m.End) }
+
 // in reports whether an answer has the mark, and not only as a part of a longer
 // word: "1.1" is not in "1.10", and "nginx/1.27" not in "nginx/1.27.1". An answer that
 // is not whole may have been cut within a word, so its end is none.
@@ -136,8 +139,7 @@ func (c *Classifier) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &l); err != nil {
 		return err
 	}
-	empty := func(m mark) bool { return len(m.Text) == 0 && (!m.Begin || !m.End) }
-	if marks := slices.Concat(l.Stable, l.Canary, l.Common); len(l.Stable)+len(l.Canary) == 0 || slices.ContainsFunc(marks, empty) {
+	if marks := slices.Concat(l.Stable, l.Canary, l.Common); len(l.Stable)+len(l.Canary) == 0 || slices.ContainsFunc(marks, mark.empty) {
 		return errForgotten
 	}
 	*c = Classifier{learned: &l}
