@@ -56,6 +56,7 @@ func Learn(e Evidence) (*Classifier, error) {
 	}
 	own := namesOf(e.Stable, e.Canary)
 	l := &learner{stable: newSide(e.Stable, own), canary: newSide(e.Canary, own)}
+	l.stable.marks, l.canary.marks = l.canary.without(l.stable.kept()), l.stable.without(l.canary.kept())
 	for _, find := range []func() *learned{l.pair, l.union, l.absence} {
 		if found := find(); found != nil && l.right(found) {
 			return &Classifier{learned: found}, nil
@@ -66,9 +67,11 @@ func Learn(e Evidence) (*Classifier, error) {
 
 // side is what was heard of one version.
 type side struct {
-	answers []answer // each once
-	pods    int      // that were asked directly
-	first   *reading // the answer whose marks are tried
+	answers []answer        // each once
+	pods    int             // that were asked directly
+	first   *reading        // the answer whose marks are tried
+	shared  map[string]bool // words that all answers have
+	marks   []candidate     // that all answers have and none of the other side
 }
 
 type answer struct {
@@ -92,55 +95,13 @@ func newSide(heard []Heard, own [][]byte) *side {
 	}
 	s.pods = len(pods)
 	first := max(0, slices.IndexFunc(heard, func(h Heard) bool { return h.Pod != "" })) // its names are known
-	s.first = read(heard[first].Answer, own)
+	s.first, s.shared = read(heard[first].Answer, own), sharedWords(s.answers)
 	return s
-}
-
-// all reports whether every answer has a mark, and none whether none has.
-func (s *side) all(m mark) bool {
-	return !slices.ContainsFunc(s.answers, func(a answer) bool { return !m.in(a.text, true) })
-}
-
-func (s *side) none(m mark) bool {
-	return !slices.ContainsFunc(s.answers, func(a answer) bool { return m.in(a.text, true) })
 }
 
 type learner struct {
 	stable, canary *side
 	doubtful       *candidate // the first that could be a pod's own
-}
-
-// candidate is a mark that all answers of one side have and none of the other.
-type candidate struct {
-	mark
-	at    int // of its first word in the reading
-	words int // one, or two with what is between them
-}
-
-// bare reports whether a mark is a word that can come up anywhere.
-func (c candidate) bare() bool {
-	return c.words == 1 && (len(c.Text) <= short || digits(string(c.Text)))
-}
-
-// candidates are the marks of one side, in the order of the answer: every word, and
-// every two that follow each other.
-func (s *side) candidates(other *side) []candidate {
-	const longest = 256 // of a mark
-	var found []candidate
-	r := s.first
-	for i := -1; i < len(r.words); i++ {
-		for words := 1; words <= 2; words++ {
-			from, to := r.word(i).from, r.word(i+words-1).to
-			m := mark{Text: r.text[from:to], Begin: i < 0 && words == 2, End: i+1 == len(r.words) && words == 2}
-			if to-from > longest || m.empty() || !r.clear(from, to) {
-				continue
-			}
-			if other.none(m) && s.all(m) {
-				found = append(found, candidate{m, i, words})
-			}
-		}
-	}
-	return found
 }
 
 // right reports whether a classifier knows every answer that it was made from.
@@ -178,10 +139,9 @@ func (c choice) compare(d choice) int {
 
 // pair finds a mark of each side.
 func (l *learner) pair() *learned {
-	stable, canary := l.stable.candidates(l.canary), l.canary.candidates(l.stable)
-	choices := l.inPlace(stable, canary)
-	if s, sShape, ok := l.best(l.stable, l.canary, stable); ok {
-		if c, cShape, ok := l.best(l.canary, l.stable, canary); ok {
+	choices := l.inPlace(l.stable.marks, l.canary.marks)
+	if s, sShape, ok := l.best(l.stable, l.canary); ok {
+		if c, cShape, ok := l.best(l.canary, l.stable); ok {
 			choices = append(choices, choice{s, c, max(sShape, cShape), true})
 		}
 	}
@@ -239,9 +199,9 @@ func (s *side) places(c candidate) []string {
 }
 
 // best is the candidate of a side that looks most like a version.
-func (l *learner) best(own, other *side, candidates []candidate) (best candidate, of shape, ok bool) {
+func (l *learner) best(own, other *side) (best candidate, of shape, ok bool) {
 	of = fickle
-	for _, c := range candidates {
+	for _, c := range own.marks {
 		if is := l.shape(own, other, c, false); is < of {
 			best, of = c, is
 		}
@@ -262,7 +222,7 @@ func (l *learner) shape(own, other *side, c candidate, inPlace bool) shape {
 			continue
 		}
 		s := own.first.shape(i)
-		switch shared := other.all(mark{Text: word}); {
+		switch shared := other.shared[string(word)]; {
 		case shared && (s == fickle || digits(string(word))):
 			return fickle
 		case !shared && (!novel || s > worst):

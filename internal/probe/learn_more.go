@@ -9,7 +9,7 @@ import (
 // union takes two or more stable versions for one side: in the place where all answers
 // of the canary have one version, stable's have one of a few others.
 func (l *learner) union() *learned {
-	for _, c := range l.canary.candidates(l.stable) {
+	for _, c := range l.canary.marks {
 		if c.words != 2 || l.shape(l.canary, l.stable, c, false) > labelled {
 			continue
 		}
@@ -81,8 +81,8 @@ func (l *learner) absence() *learned {
 	if len(common) == 0 || len(tail) == 0 {
 		return nil
 	}
-	s, sShape, sOK := l.best(l.stable, l.canary, l.stable.candidates(l.canary))
-	c, cShape, cOK := l.best(l.canary, l.stable, l.canary.candidates(l.stable))
+	s, sShape, sOK := l.best(l.stable, l.canary)
+	c, cShape, cOK := l.best(l.canary, l.stable)
 	found := &learned{Common: common, Tail: tail}
 	switch {
 	case cOK && (!sOK || cShape <= sShape):
@@ -107,7 +107,7 @@ func (l *learner) common() []mark {
 		if w.to-w.from < least || !r.clear(w.from, w.to) || r.shape(i) > structure || slices.ContainsFunc(found, func(f mark) bool { return bytes.Equal(f.Text, m.Text) }) {
 			continue
 		}
-		if l.stable.all(m) && l.canary.all(m) {
+		if l.stable.shared[string(m.Text)] && l.canary.shared[string(m.Text)] {
 			if found = append(found, m); len(found) == enough {
 				break
 			}
@@ -134,7 +134,7 @@ func (l *learner) tail() []byte {
 func (s *side) shown(c candidate, other *side) (words, place string) {
 	const least = 3
 	for i := c.at; i < c.at+c.words; i++ {
-		if word := s.first.bytesOf(i); len(word) >= least && other.none(mark{Text: word}) {
+		if word := s.first.bytesOf(i); len(word) >= least && !other.contains(word) {
 			return quote(word), s.first.place(i)
 		}
 	}

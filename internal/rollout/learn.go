@@ -16,6 +16,7 @@ import (
 // lesson is what a run without patterns knows of the answers on one port.
 type lesson struct {
 	evidence   probe.Evidence
+	bytes      int               // of stable's answers that were heard
 	classifier *probe.Classifier // nil: the versions cannot be told apart, or not yet
 	why        string            // they cannot be; empty before that is known
 }
@@ -29,8 +30,9 @@ type Lesson struct {
 }
 
 const (
-	mostHeard = 400 // answers of the baseline that are kept, of one port
-	mostAsked = 3   // pods of a side
+	mostHeard = 400     // answers of the baseline that are kept, of one port
+	mostBytes = 4 << 20 // of them
+	mostAsked = 3       // pods of a side
 
 	// Asking takes so long that what counts seconds is seen to count.
 	askTimes = 8
@@ -68,7 +70,7 @@ func (r *run) attribute(f *probe.Flow) {
 		return
 	}
 	f.Version = probe.Stable
-	if len(l.evidence.Stable) < mostHeard {
+	if l.bytes += len(f.Answer); len(l.evidence.Stable) < mostHeard && l.bytes < mostBytes {
 		l.evidence.Stable = append(l.evidence.Stable, probe.Heard{Answer: f.Answer})
 	}
 }
