@@ -24,13 +24,17 @@ type Evidence struct{ Stable, Canary []Heard }
 // AlikeError says that answers do not tell the versions apart.
 type AlikeError struct {
 	Stable, Canary []byte // one answer of each
-	Why            string
-	Doubt          bool // something differs, and answers of more pods could tell
+	Why            string // without a word of the answers
+	Doubt          []byte // what differs and can be a pod's own, which answers of more pods could tell; nil if nothing does
 }
 
 // Error shows both answers, shortened and escaped.
 func (e *AlikeError) Error() string {
-	return fmt.Sprintf("%s; stable answers %s, the canary %s", e.Why, quote(e.Stable), quote(e.Canary))
+	doubt := ""
+	if e.Doubt != nil {
+		doubt = ", as " + quote(e.Doubt)
+	}
+	return fmt.Sprintf("%s%s; stable answers %s, the canary %s", e.Why, doubt, quote(e.Stable), quote(e.Canary))
 }
 
 // quote is a foreign text for people, in ASCII and without control characters.
@@ -62,7 +66,7 @@ func Learn(e Evidence) (*Classifier, error) {
 			return &Classifier{learned: found}, nil
 		}
 	}
-	return nil, &AlikeError{Stable: l.stable.first.text, Canary: l.canary.first.text, Why: l.why(), Doubt: l.doubtful != nil}
+	return nil, &AlikeError{Stable: l.stable.first.text, Canary: l.canary.first.text, Why: l.why(), Doubt: l.doubtful}
 }
 
 // side is what was heard of one version.
@@ -101,7 +105,7 @@ func newSide(heard []Heard, own [][]byte) *side {
 
 type learner struct {
 	stable, canary *side
-	doubtful       *candidate // the first that could be a pod's own
+	doubtful       []byte // the first mark that could be a pod's own
 }
 
 // right reports whether a classifier knows every answer that it was made from.
@@ -119,7 +123,7 @@ func (l *learner) why() string {
 	case len(s) == 1 && len(c) == 1 && bytes.Equal(s[0].text, c[0].text):
 		return "all answers of both versions are the same"
 	case l.doubtful != nil:
-		return fmt.Sprintf("the versions' answers differ in %s, which can be a pod's own or change with time", quote(l.doubtful.Text))
+		return "what differs between the versions' answers can be a pod's own, or change with time"
 	}
 	return "no part of the answers differs between the versions and repeats within each"
 }
@@ -237,7 +241,7 @@ func (l *learner) shape(own, other *side, c candidate, inPlace bool) shape {
 		worst = fickle
 	}
 	if worst == fickle && l.doubtful == nil {
-		l.doubtful = &c
+		l.doubtful = c.Text
 	}
 	return worst
 }

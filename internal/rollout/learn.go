@@ -19,6 +19,7 @@ type lesson struct {
 	bytes      int               // of stable's answers that were heard
 	classifier *probe.Classifier // nil: the versions cannot be told apart, or not yet
 	why        string            // they cannot be; empty before that is known
+	said       string            // the same with answers, for the log alone
 }
 
 func (l *lesson) open() bool { return l.classifier == nil && l.why == "" }
@@ -149,9 +150,9 @@ func (l *lesson) learn(failed error, final bool) {
 	alike, ok := errors.AsType[*probe.AlikeError](err)
 	switch {
 	case !ok:
-		l.why = err.Error()
-	case final || !alike.Doubt:
-		l.why = alike.Why
+		l.why, l.said = err.Error(), err.Error()
+	case final || alike.Doubt == nil:
+		l.why, l.said = alike.Why, err.Error()
 	}
 }
 
@@ -170,7 +171,7 @@ func (r *run) learned(ctx context.Context) error {
 			continue
 		}
 		alike = append(alike, "on "+port+": "+l.why)
-		r.Log.WarnContext(ctx, "the versions cannot be told apart", "port", port, "because", l.why, "answers", l.shown())
+		r.Log.WarnContext(ctx, "the versions cannot be told apart", "port", port, "because", l.said)
 	}
 	r.Journal.Save(r.Record)
 	if !told && !r.ReportShare {
@@ -191,14 +192,6 @@ func (r *run) recordLessons() {
 			r.Record.Learned = append(r.Record.Learned, Learned{Port: r.Ports[i].String(), Words: l.classifier.String(), Why: l.why})
 		}
 	}
-}
-
-// shown are both answers, for the log alone.
-func (l *lesson) shown() string {
-	if len(l.evidence.Stable) == 0 || len(l.evidence.Canary) == 0 {
-		return ""
-	}
-	return (&probe.AlikeError{Why: "first of each", Stable: l.evidence.Stable[0].Answer, Canary: l.evidence.Canary[0].Answer}).Error()
 }
 
 // readyPods are a few pods of a side that can be asked.
@@ -223,12 +216,17 @@ func (r *run) ask(ctx context.Context, state State, stable, canary []string) map
 	failed := map[int]error{}
 	for _, i := range r.openLessons() {
 		evidence := &r.lessons[i].evidence
+		if len(stable)*len(canary) == 0 {
+			mu.Lock()
+			failed[i] = fmt.Errorf("%d pods of stable and %d of the canary could be asked", len(stable), len(canary))
+			mu.Unlock()
+		}
 		for _, pod := range slices.Concat(stable, canary) {
 			all.Go(func() {
 				heard, err := r.Asker.Ask(ctx, r.question(pod, i, state))
 				mu.Lock()
 				defer mu.Unlock()
-				if err != nil && (failed[i] == nil || slices.Contains(canary, pod)) {
+				if err != nil && (failed[i] == nil || !slices.Contains(stable, pod)) {
 					failed[i] = err
 				}
 				if slices.Contains(stable, pod) {
@@ -237,9 +235,6 @@ func (r *run) ask(ctx context.Context, state State, stable, canary []string) map
 					evidence.Canary = append(evidence.Canary, heard...)
 				}
 			})
-		}
-		if len(stable)*len(canary) == 0 {
-			failed[i] = fmt.Errorf("%d pods of stable and %d of the canary could be asked", len(stable), len(canary))
 		}
 	}
 	all.Wait()

@@ -1,7 +1,9 @@
 package rollout_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -86,11 +88,12 @@ func TestAlikeIsAnErrorUnderEnforce(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, message string
+		logged        string
 		says          func(int, probe.Version) string
 		fail          func(string, int) error
 	}{
-		{"the same answers", "on 80/TCP: all answers of both versions are the same", alike, nil},
-		{"a pod that does not answer", "on 80/TCP: connection refused", versions, func(pod string, _ int) error {
+		{"the same answers", "on 80/TCP: all answers of both versions are the same", `stable answers \"hello\\n\", the canary \"hello\\n\"`, alike, nil},
+		{"a pod that does not answer", "on 80/TCP: connection refused", "because=\"connection refused\"", versions, func(pod string, _ int) error {
 			if pod == "canary-0" {
 				return errAway
 			}
@@ -101,11 +104,14 @@ func TestAlikeIsAnErrorUnderEnforce(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r, back, j := newLearner(t, 10, row.says)
-				back.fail = row.fail
+				var log bytes.Buffer
+				back.fail, r.Log = row.fail, slog.New(slog.NewTextHandler(&log, nil))
 				require.NoError(t, r.Run(t.Context()))
 				require.Equal(t, rollout.RolledBack, r.Record.Outcome)
 				require.Equal(t, rollout.ReasonInvalidClassifier, r.Record.Reason)
 				require.Contains(t, r.Record.Message, row.message)
+				require.NotContains(t, r.Record.Message, "hello", "answers are for the log alone")
+				require.Contains(t, log.String(), row.logged)
 				require.Contains(t, r.Record.Message, "write stable-pattern and canary-pattern, or share-gate: report")
 				require.Equal(t, rollout.Invalid, r.Record.Stages[1].Verdict)
 				require.Equal(t, []string{"baseline pass", "10 invalid"}, j.judged)

@@ -86,14 +86,14 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 	var judge *Judge
 	for {
 		state, err := r.settled(ctx, restarts)
+		if err == nil {
+			matched, err = r.learnNow(ctx, state, matched)
+		}
 		if errors.Is(context.Cause(ctx), errStageTimeout) {
 			return &Setback{Reason: ReasonInconclusive, Message: fmt.Sprintf(
 				"the pods were never in order for long enough to sample within propagation and stage-timeout (%s)", r.Propagation+r.StageTimeout)}
 		}
 		if err != nil {
-			return err
-		}
-		if matched, err = r.learnNow(ctx, state, matched); err != nil {
 			return err
 		}
 		propagation := time.Since(matched)
