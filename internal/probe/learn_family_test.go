@@ -79,6 +79,13 @@ func noise(random *rand.Rand) part {
 		func(m *member, _ time.Time, _ int) string { return "from " + m.address },
 		func(m *member, _ time.Time, _ int) string { return "hash " + m.hash },
 		func(m *member, _ time.Time, _ int) string { return "instance " + m.id },
+		func(m *member, _ time.Time, _ int) string { return []string{"leader", "follower"}[m.delta%2] },
+		func(m *member, _ time.Time, _ int) string {
+			return `"role":"` + []string{"alpha", "beta"}[m.delta%2] + `"`
+		},
+		func(m *member, now time.Time, _ int) string {
+			return "state: " + map[bool]string{true: "warming", false: "serving"}[now.Sub(m.started) < 10*time.Minute]
+		},
 		func(m *member, _ time.Time, _ int) string { return m.id },
 		func(m *member, _ time.Time, _ int) string { return `{"k":"` + m.id[:7] + `"}` },
 		func(m *member, _ time.Time, _ int) string { return "since " + m.started.Format(time.RFC3339Nano) },

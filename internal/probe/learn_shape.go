@@ -22,13 +22,21 @@ const (
 )
 
 var (
-	versionWord = regexp.MustCompile(`(?i)^(?:[a-z][a-z_-]*[-_])?v?\d+\.\d+\.\d+(?:[-+.~_]?[0-9a-z]+)*$` +
+	versionWord = regexp.MustCompile(`(?i)^(?:[a-z][a-z0-9._+~-]*[-_])?v?\d+\.\d+\.\d+(?:[-+.~_]?[0-9a-z]+)*$` +
+		`|^[a-z][a-z0-9-]*-\d+[+~][a-z0-9.+~]+$` + // a package's revision: "Debian-2+deb12u3"
 		`|^(?:[a-z][a-z_-]*[-_])?(?:v|ver|version|rev|build|release|rel)[-_.]?\d+(?:\.\d+)*(?:[-+.~_][0-9a-z]+)*$`)
-	decimalWord = regexp.MustCompile(`(?i)^(?:[a-z][a-z_-]*[-_])?\d+\.\d+(?:[-+~_]?[0-9a-z]+)*$`)
+	decimalWord = regexp.MustCompile(`(?i)^(?:[a-z][a-z0-9._+~-]*[-_])?\d+\.\d+(?:[-+~_]?[0-9a-z]+)*$`)
 	dateWord    = regexp.MustCompile(`^\d{4}-\d\d-\d\d|^\d{1,2}\.\d{1,2}\.\d{4}$`)
 	unitWord    = regexp.MustCompile(`(?i)^[-+]?\d+(?:\.\d+)?(?:[nuµm]?s|sec|min|h|d|[kmgt]i?b|b|rps|qps|c)$`)
-	plainWord   = regexp.MustCompile(`^(?:[a-z]+|[A-Z]+|[A-Z][a-z]+)(?:[-_.](?:[a-z]+|[A-Z]+|[A-Z][a-z]+))*$`)
-	clumsyPart  = regexp.MustCompile(`(?i)[^aeiouy_.-]{5}|^[^aeiouy]{4}`)
+	plainWord   = regexp.MustCompile(`^(?:[a-z]+|[A-Z]+|(?:[A-Z]{2,}|[A-Z]?[a-z]{2,}){1,4})(?:[-_.](?:[a-z]+|[A-Z]+|[A-Z][a-z]+))*$`)
+	clumsyPart  = regexp.MustCompile(`[^aeiouyA-Z_.-]{5}|^[^aeiouyA-Z]{4}|^[B-DF-HJ-NP-TV-XZ]{6}`)
+
+	// What a pod is at the moment, as against which.
+	stateWord = regexp.MustCompile(`(?i)^(?:leader|follower|candidate|primary|secondary|master|slave|replica|active|passive|standby|observer|` +
+		`ready|starting|started|running|stopping|stopped|warming|warm|cold|idle|busy|healthy|unhealthy|degraded|ok|okay|up|down|online|offline|` +
+		`true|false|yes|no|on|off|enabled|disabled|none|null|hit|miss|open|closed|success|failed|failure|errors?|pass|fail|` +
+		`mon|tue|wed|thu|fri|sat|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|yesterday|am|pm|` +
+		`jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december)$`)
 
 	// What stands beside a word says what it is.
 	versionLabel = regexp.MustCompile(`(?i)(?:version|commit|revision|release|build|image)$|(?:^|[-_.])(?:v|ver|rev|git|sha|tag|rel)$`)
@@ -36,7 +44,7 @@ var (
 		`requests?|reqs?|sessions?|users?|players?|clients?|online|load|cpu|mem|memory|seq|time|timestamp|date|since|started|ms|us|ns|pid|port|threads?|ttl|hits|` +
 		`latency|took|elapsed|duration|bytes|size|length|average|avg|rate)$`)
 	unitLabel = regexp.MustCompile(`(?i)^(?:[nuµm]?s|secs?|seconds?|mins?|minutes?|hours?|days?|[kmgt]i?b)$`)
-	ownLabel  = regexp.MustCompile(`(?i)(?:^|[-_.])(?:id|uuid|uid|guid|instance|host|hostname|pod|node|ip|addr|address|nonce|token|cookie|session|salt|serial|` +
+	ownLabel  = regexp.MustCompile(`(?i)(?:^|[-_.])(?:id|uuid|uid|guid|instance|host|hostname|name|user|role|state|status|phase|mode|health|pod|node|ip|addr|address|nonce|token|cookie|session|salt|serial|` +
 		`shard|zone|region|rack|name|container|worker|replica|challenge|trace|span)$|(?:Id|ID)$`)
 )
 
@@ -87,7 +95,7 @@ func shapeOf(word, before, after string) shape {
 	case fickleLabel.MatchString(before), unitWord.MatchString(word),
 		digits(word) && fickleLabel.MatchString(after), decimalWord.MatchString(word) && unitLabel.MatchString(after):
 		return fickle
-	case ownLabel.MatchString(before):
+	case ownLabel.MatchString(before), stateWord.MatchString(word):
 		return fickle
 	case decimalWord.MatchString(word):
 		return decimal

@@ -80,6 +80,22 @@ func TestLearn(t *testing.T) {
 			`stable answers contain "8.0.36", canary's "8.4.01", in the answer`, nil,
 		},
 		{
+			"OpenSSH", []string{"SSH-2.0-OpenSSH_9.2p1\r\n"}, []string{"SSH-2.0-OpenSSH_9.6\r\n"},
+			`stable answers contain "SSH-2.0-OpenSSH_9.2p1", canary's "SSH-2.0-OpenSSH_9.6", in the banner`, nil,
+		},
+		{
+			"a package's revision", []string{"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n"}, []string{"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"},
+			`stable answers contain "Debian-2+deb12u2", canary's "Debian-2+deb12u3", in the banner`, nil,
+		},
+		{
+			"another server", []string{"mail-0-abcde@220 mail-0-abcde ESMTP OpenSMTPD\r\n"}, []string{"mail-1-xyzvw@220 mail-1-xyzvw ESMTP Postfix (Debian)\r\n"},
+			`stable answers contain "OpenSMTPD", canary's "Postfix", in the banner`, map[string]Version{"220 mail-1-bbbbb ESMTP Postfix (Debian)\r\n": Canary},
+		},
+		{
+			"an opaque build, and several pods", []string{"a@app.3f2a9c1b.js\n", "b@app.3f2a9c1b.js\n"}, []string{"c@app.77aa010d.js\n"},
+			`stable answers contain "app.3f2a9c1b.js", canary's "app.77aa010d.js", in the banner`, nil,
+		},
+		{
 			"bytes that are no text, from several pods", []string{"a@\x20\x02\x00\x00", "b@\x20\x02\x00\x00"}, []string{"c@\x20\x02\x00\x05"},
 			`stable answers contain " \x02\x00\x00", canary's " \x02\x00\x05", in the banner`,
 			map[string]Version{"\x20\x02\x00\x04": Unknown, "\x20\x02\x00\x05": Canary},
@@ -106,8 +122,8 @@ func TestLearn(t *testing.T) {
 			`stable answers contain "old", canary's do not, in the banner`, map[string]Version{"hello 99\n": Canary, "hello": Unknown},
 		},
 		{
-			"empty answers", []string{"", ""}, []string{"ready\n"},
-			`stable answers contain "", canary's "ready", in the banner`, map[string]Version{"": Stable, "x": Unknown},
+			"empty answers", []string{"", ""}, []string{"hello\n"},
+			`stable answers contain "", canary's "hello", in the banner`, map[string]Version{"": Stable, "x": Unknown},
 		},
 		{
 			"two stable versions", []string{"v 1.8.1 a\n", "v 1.8.2 b\n", "v 1.8.1 c\n", "v 1.8.2 d\n"}, []string{"v 1.9.0 e\n"},
@@ -155,6 +171,9 @@ func TestLearnRefuses(t *testing.T) {
 		{"seconds since 1970", []string{"boot 1764000000\n"}, []string{"boot 1764075550\n"}, "no part"},
 		{"addresses", []string{"from 10.244.1.5\n"}, []string{"from 10.244.2.9\n"}, "can be a pod's own, or change with time, as"},
 		{"zones", []string{"a@zone: eu-1\n", "b@zone: eu-1\n"}, []string{"c@zone: eu-2\n", "d@zone: eu-2\n"}, "can be a pod's own, or change with time, as"},
+		{"what the pods are", []string{`{"role":"alpha","up":true} leader`}, []string{`{"role":"beta","up":false} follower`}, "can be a pod's own"},
+		{"a certificate of each pod", []string{"serial: 4f2a91\n"}, []string{"serial: 5a1b77\n"}, "can be a pod's own"},
+		{"run ids", []string{"run_id:c4b1f0aa99\r\nhz:10\r\n"}, []string{"run_id:88ab3c1d77\r\nhz:10\r\n"}, "can be a pod's own"},
 		{"a status", []string{"HTTP/1.1 200 OK\r\n\r\n"}, []string{"HTTP/1.1 404 Not Found\r\n\r\n"}, "no part"},
 		{"cookies and lengths", []string{"HTTP/1.1 200 OK\r\nSet-Cookie: s=abc\r\nContent-Length: 3\r\n\r\nabc"},
 			[]string{"HTTP/1.1 200 OK\r\nSet-Cookie: s=def\r\nContent-Length: 4\r\n\r\nabc"}, "no part"},
