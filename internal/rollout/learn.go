@@ -41,16 +41,19 @@ const (
 	askLimit = 45 * time.Second
 )
 
-// lessons are those to begin with; nil where patterns tell the versions apart.
+// newLessons are those to begin with; nil where patterns tell the versions apart. A
+// memory in which nothing does is none for a run that needs it.
 func (r *run) newLessons() []lesson {
 	if !r.Learn {
 		return nil
 	}
 	lessons := make([]lesson, len(r.Ports))
-	if len(r.memory.Lessons) == len(lessons) {
-		for i, known := range r.memory.Lessons {
-			lessons[i].classifier, lessons[i].why = known.Classifier, known.Why
-		}
+	tells := slices.ContainsFunc(r.memory.Lessons, func(l Lesson) bool { return l.Classifier != nil })
+	if len(r.memory.Lessons) != len(lessons) || !tells && !r.ReportShare {
+		return lessons
+	}
+	for i, known := range r.memory.Lessons {
+		lessons[i].classifier, lessons[i].why = known.Classifier, known.Why
 	}
 	return lessons
 }
@@ -118,30 +121,34 @@ func (r *run) learnNow(ctx context.Context, state State, matched time.Time) (tim
 }
 
 // learnEarly learns from the baseline and the smoke pod, if one was asked. What that
-// leaves in doubt the first stage's pods may tell.
+// leaves open the first stage's pods may tell.
 func (r *run) learnEarly(ctx context.Context) error {
-	open := r.openLessons()
-	if len(open) == 0 || len(r.lessons[open[0]].evidence.Canary) == 0 {
-		return nil
+	heard := false
+	for _, i := range r.openLessons() {
+		if l := &r.lessons[i]; len(l.evidence.Canary) > 0 {
+			heard = true
+			l.learn(nil, false)
+		}
 	}
-	for _, i := range open {
-		r.lessons[i].learn(nil, false)
-	}
-	if len(r.openLessons()) > 0 {
+	if !heard || len(r.openLessons()) > 0 {
 		return nil
 	}
 	return r.learned(ctx)
 }
 
+// errUnasked says that there is nothing to compare.
+var errUnasked = errors.New("no pod of one of the versions could be asked directly")
+
 // learn draws the conclusion from what was heard; failed are the questions that got no
 // answer, if any. What is in doubt stays open unless this is final.
 func (l *lesson) learn(failed error, final bool) {
-	var err error
-	if len(l.evidence.Stable) == 0 || len(l.evidence.Canary) == 0 {
-		err = failed
-	}
-	if err == nil {
+	err := errUnasked
+	asked := func(h probe.Heard) bool { return h.Pod != "" }
+	switch {
+	case slices.ContainsFunc(l.evidence.Stable, asked) && len(l.evidence.Canary) > 0:
 		l.classifier, err = probe.Learn(l.evidence)
+	case failed != nil:
+		err = failed
 	}
 	if err == nil {
 		l.evidence = probe.Evidence{} // what counts is known

@@ -224,6 +224,28 @@ func TestResumesWithWhatWasLearned(t *testing.T) {
 	})
 }
 
+// TestResumesUnderAnotherGate: that nothing told the versions apart was good enough for
+// shares that decide nothing, and is not where they do.
+func TestResumesUnderAnotherGate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, back, _ := newLearner(t, 10, alike)
+		l := &ledger{cluster: back.cluster}
+		r.Ledger, r.Until, r.ReportShare = l, 25, true
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Held, r.Record.Outcome, r.Record.Message)
+		memory, err := rollout.ReadMemory(mustMarshal(t, l.kept[len(l.kept)-1]))
+		require.NoError(t, err)
+		require.NotEmpty(t, memory.Lessons[0].Why)
+
+		again, _, _ := newRollout(t, back.cluster)
+		again.Learn, again.Asker, again.Prober, again.Memory = true, back, r.Prober, memory
+		require.NoError(t, again.Run(t.Context()))
+		require.Equal(t, rollout.RolledBack, again.Record.Outcome)
+		require.Equal(t, rollout.ReasonInvalidClassifier, again.Record.Reason)
+	})
+}
+
 // TestBootstrapLearnsNothing: there is one version.
 func TestBootstrapLearnsNothing(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ func (r *run) smoke(ctx context.Context) error {
 	if err = r.askSmoke(ctx, state, pod); err != nil {
 		return err
 	}
-	r.note("asked one pod of the new version first, outside of the Service: it answered on every port")
+	r.note("asked one pod of the new version first, outside of the Service, and it answered")
 	return r.snuff(ctx)
 }
 
@@ -101,25 +101,48 @@ func (r *run) askSmoke(ctx context.Context, state State, pod string) error {
 	if r.lessons != nil {
 		failed = r.ask(ctx, state, readyPods(state, probe.Stable), []string{pod})
 	}
-	limited, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
+	var unasked error
+	answered := false
 	for i, port := range r.Ports {
 		err := failed[i]
 		switch {
 		case r.lessons == nil:
-			_, err = r.Asker.Ask(limited, r.question(pod, i, state))
+			err = r.askOnce(ctx, pod, i, state)
 		case len(r.lessons[i].evidence.Canary) == askTimes:
-			continue // what failed was not this pod
+			err = nil // what failed was not this pod
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil {
+		if err != nil && !r.answersNobody(ctx, i, state) {
 			return &Setback{
 				Reason: ReasonFailErrors, Message: fmt.Sprintf("the smoke pod fails on %s, and nothing was changed: %v", port, err),
 				Troubles: []Trouble{{Pod: pod, Side: probe.Canary, Message: err.Error()}},
 			}
 		}
+		if err != nil {
+			unasked = err
+			r.note(fmt.Sprintf("could not ask the smoke pod on %s, nor a pod of stable: %v", port, err))
+		}
+		answered = answered || err == nil
+	}
+	if !answered {
+		return &Setback{Reason: ReasonUnreachable, Message: "no pod can be asked directly from here: " + unasked.Error()}
 	}
 	return nil
+}
+
+// askOnce reports what is wrong with a pod's answers on a port.
+func (r *run) askOnce(ctx context.Context, pod string, port int, state State) error {
+	limited, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	_, err := r.Asker.Ask(limited, r.question(pod, port, state))
+	return err
+}
+
+// answersNobody reports whether a pod of stable, which serves, answers no better: then it
+// is the way that is wrong.
+func (r *run) answersNobody(ctx context.Context, port int, state State) bool {
+	stable := readyPods(state, probe.Stable)
+	return len(stable) > 0 && r.askOnce(ctx, stable[0], port, state) != nil
 }

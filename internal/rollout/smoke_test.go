@@ -114,6 +114,35 @@ func TestSmokeFails(t *testing.T) {
 	}
 }
 
+// TestSmokeCannotAsk: where stable's pods do not answer either, it is the way.
+func TestSmokeCannotAsk(t *testing.T) {
+	t.Parallel()
+	for _, ports := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			r, back, _ := newLearner(t, 10, versions)
+			r.Smoke, r.Ports = true, []probe.Port{{Number: 80, Protocol: probe.UDP}, {Number: 81, Protocol: probe.TCP}}[:ports]
+			back.fail = func(_ string, port int) error {
+				if port == 0 {
+					return errAway
+				}
+				return nil
+			}
+			require.NoError(t, r.Run(t.Context()))
+			if ports == 1 {
+				require.Equal(t, rollout.Refused, r.Record.Outcome)
+				require.Equal(t, rollout.ReasonUnreachable, r.Record.Reason)
+				require.Equal(t, "no pod can be asked directly from here: connection refused", r.Record.Message)
+				require.Empty(t, back.cluster.calls)
+				return
+			}
+			require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+			require.Contains(t, r.Record.Notices[0], "could not ask the smoke pod on 80/UDP, nor a pod of stable: connection refused")
+			require.Equal(t, "connection refused", r.Record.Learned[0].Why)
+			require.Equal(t, words, r.Record.Learned[1].Words)
+		})
+	}
+}
+
 // TestSmokeIsCancelled: the pod goes all the same.
 func TestSmokeIsCancelled(t *testing.T) {
 	t.Parallel()
