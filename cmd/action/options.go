@@ -45,6 +45,7 @@ func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Opti
 		Settle: o.Settle, Propagation: propagation(o.Propagation, podTargets), Drain: drain(o.Drain, podTargets), PodTargets: podTargets,
 		Bake: o.Bake, StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
 		Until: rollout.Percent(o.Until), Address: o.Address, HoldOpen: o.HoldOpen,
+		Learn: o.StablePattern == nil && o.CanaryPattern == nil, ReportShare: o.ShareGate == "report", Smoke: o.Smoke,
 		Hold: o.OnFailure == "hold", KeepFailed: o.KeepFailedPod, GoOn: o.OnInconclusive == "continue",
 	}
 	for _, step := range o.Steps {

@@ -10,6 +10,7 @@ import (
 	"github.com/org/l4-canary/internal/kube"
 	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/preflight"
+	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
 )
 
@@ -74,7 +75,7 @@ func (p *prepared) facts(o config.Rollout) preflight.Facts {
 		Bake:  p.options.Bake, Warmable: how.Stable == rollout.Park,
 		Drain: p.options.Drain, Timeout: p.options.Timeout, Resuming: p.resume != nil,
 		Pauses: o.HPA == "pause" || p.resume != nil && p.resume.Autoscaled, Deletes: p.options.Finish == rollout.Delete,
-		TokenExpires: p.TokenExpires, Now: time.Now(),
+		TokenExpires: p.TokenExpires, Now: time.Now(), ReportShare: p.options.ReportShare,
 	}
 	for _, scaler := range p.target.Autoscalers {
 		facts.Others = append(facts.Others, manifest.Object{Unstructured: scaler})
@@ -104,6 +105,8 @@ func (p *prepared) survey(ctx context.Context, facts *preflight.Facts) error {
 		Parks:   facts.Parks || p.options.KeepFailed,
 		Orphans: how.Stable == rollout.ParkByRelease || how.Canary == rollout.ParkByRelease,
 		Pauses:  p.autoscaled,
+		Asks:    p.asks(),
+		Smokes:  p.options.Smoke && p.options.Mode != rollout.Bootstrap,
 	})
 	var err error
 	if facts.Denied, err = p.client.Denied(ctx, namespace, rights); err != nil {
@@ -111,6 +114,13 @@ func (p *prepared) survey(ctx context.Context, facts *preflight.Facts) error {
 	}
 	facts.DeniedCluster, err = p.client.Denied(ctx, "", p.client.ClusterRights(p.target))
 	return err
+}
+
+// asks reports whether pods are asked through the API server.
+func (p *prepared) asks() bool {
+	tcp := slices.ContainsFunc(p.options.Ports, func(port probe.Port) bool { return port.Protocol == probe.TCP })
+	learns := p.options.Learn && (p.resume == nil || len(p.resume.Lessons) == 0)
+	return tcp && (learns || p.options.Smoke) && p.options.Mode != rollout.Bootstrap
 }
 
 // explain adds to an API server's refusal everything else that the credentials lack,
@@ -124,7 +134,7 @@ func (c *Command) explain(ctx context.Context, p *prepared, err error) error {
 	}
 	// How the rollout would go is not known yet: what any could need counts.
 	facts := preflight.Facts{Namespace: p.record.Namespace}
-	rights := p.client.Rights(p.target, kube.Use{Creates: true, Deletes: true, Parks: true, Orphans: true})
+	rights := p.client.Rights(p.target, kube.Use{Creates: true, Deletes: true, Parks: true, Orphans: true, Asks: p.options.Learn})
 	var failed error
 	if facts.Denied, failed = p.client.Denied(ctx, p.record.Namespace, rights); failed != nil {
 		return err

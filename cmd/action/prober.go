@@ -29,11 +29,17 @@ func portsOf(service manifest.Object, word string) ([]probe.Port, error) {
 	return ports, nil
 }
 
+// everything is a pattern that any answer matches, even an empty one.
+const everything = "^"
+
 // prober makes samplers that share one sweep of source ports.
 type prober struct{ options probe.Options }
 
 func (p *prepared) newProber(o config.Rollout) error {
 	stable, canary := pattern(o.StablePattern), pattern(o.CanaryPattern)
+	if p.options.Learn && p.resume == nil {
+		stable = everything // which is so while flows are opened that are to be held; the engine knows better later
+	}
 	if p.roles.Mode == manifest.Bootstrap {
 		// There is one version: whatever either pattern knows is it.
 		stable, canary = strings.Join(slices.DeleteFunc([]string{stable, canary}, func(s string) bool { return s == "" }), "|"), ""
@@ -41,6 +47,9 @@ func (p *prepared) newProber(o config.Rollout) error {
 	classifier, err := probe.NewClassifier(stable, canary)
 	if err != nil {
 		return usage(err)
+	}
+	if p.options.Learn && p.resume != nil && len(p.resume.Lessons) == 1 {
+		classifier = p.resume.Lessons[0].Classifier
 	}
 	p.prober = &prober{probe.Options{
 		Ports: p.options.Ports, Classifier: classifier, Rate: o.Rate, Cursor: probe.NewCursor(p.options.Seed),

@@ -140,6 +140,7 @@ func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *
 	j.logs, j.tell = cluster, cluster.Tell
 	return &rollout.Rollout{
 		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster, Keeper: cluster,
+		Asker: cluster, Smoker: cluster,
 		Scout: cluster, Journal: j, Herald: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
 	}
 }

@@ -36,6 +36,8 @@ type Rollout struct {
 	MaxErrorRate  Optional[float64]
 	MaxSlower     Optional[float64] // max-latency-increase, in percent of the baseline's p95
 	HoldOpen      int
+	ShareGate     string // enforce or report
+	Smoke         bool
 
 	Settle       time.Duration
 	Propagation  Optional[time.Duration]
@@ -87,11 +89,6 @@ func ParseRun(v Values) (Run, error) {
 	run := Run{Rollout: r.rollout(), Faces: r.faces(), OnExisting: r.choice("on-existing", "auto", "refuse")}
 	if len(run.Manifests) == 0 {
 		r.reject("manifests", "missing: name the files or directories that hold the Service and the Deployments")
-	}
-	for _, name := range []string{"stable-pattern", "canary-pattern"} {
-		if r.text(name) == "" {
-			r.reject(name, "missing: write a regular expression that only the answers of that version match")
-		}
 	}
 	return run, r.err()
 }
@@ -211,7 +208,7 @@ func (r *reader) rollout() Rollout {
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
 		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(), MaxSlower: r.maxLatencyIncrease(),
-		HoldOpen: r.whole("hold-open", 0, 10_000),
+		HoldOpen: r.whole("hold-open", 0, 10_000), ShareGate: r.choice("share-gate", "enforce", "report"), Smoke: r.truth("smoke"),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),
 		Bake:         r.duration("bake", true),
@@ -238,6 +235,11 @@ func (r *reader) together(o Rollout) {
 		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
 	}
 	r.samePattern(o.StablePattern, o.CanaryPattern)
+	for name, other := range map[string]string{"stable-pattern": "canary-pattern", "canary-pattern": "stable-pattern"} {
+		if r.text(name) == "" && r.text(other) != "" {
+			r.reject(name, fmt.Sprintf("missing beside input %q: write both, or neither to have them learned from the answers", other))
+		}
+	}
 	if waits := o.waits(); waits > o.Timeout && r.sound("timeout", "steps", "drain", "bake") {
 		r.rejectHint("timeout", fmt.Sprintf("the pauses and drains of all stages and bake alone take %s", waits),
 			"allow more time, or shorten the pauses in steps, drain or bake")

@@ -20,7 +20,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Manifests: []string{"k8s/"}, Until: 100,
 			MaxSurge: config.Bound{Value: 25, Percent: true}, MaxWeightError: 5,
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
-			Tolerance: 5, Confidence: 95, MaxSlower: config.Optional[float64]{Value: 25, Set: true}, Rate: 50,
+			Tolerance: 5, Confidence: 95, MaxSlower: config.Optional[float64]{Value: 25, Set: true}, Rate: 50, ShareGate: "enforce",
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 			Finish: "auto", Removal: "auto", HPA: "refuse", OnFailure: "rollback", OnInconclusive: "fail",
 		},
@@ -38,6 +38,7 @@ func TestParseRunEverything(t *testing.T) {
 		"steps": "12.5, 25:5m,100", "replicas": "8", "max-surge": "4", "max-unavailable": "10%", "max-weight-error": "2.5%",
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
 		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1", "max-latency-increase": "40%", "hold-open": "200",
+		"share-gate": "Report", "smoke": "true",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
 		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
@@ -54,7 +55,8 @@ func TestParseRunEverything(t *testing.T) {
 			Probe: "udp", Address: "2001:db8::7",
 			StablePattern: regexp.MustCompile("^1.8 (?P<pod>.*)$"), CanaryPattern: regexp.MustCompile("^1.9"),
 			Tolerance: 2.5, Confidence: 99.9, Rate: 0.5, MaxProbes: config.Optional[int]{Value: 2000, Set: true},
-			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true}, MaxSlower: config.Optional[float64]{Value: 40, Set: true}, HoldOpen: 200,
+			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true}, MaxSlower: config.Optional[float64]{Value: 40, Set: true},
+			HoldOpen: 200, ShareGate: "report", Smoke: true,
 			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
 			Drain:        config.Optional[time.Duration]{Set: true},
 			Bake:         10 * time.Minute,
@@ -150,6 +152,21 @@ func TestParseRunEndings(t *testing.T) {
 	}
 }
 
+// TestParseRunLearns: patterns come in pairs, or not at all.
+func TestParseRunLearns(t *testing.T) {
+	t.Parallel()
+	run, err := config.ParseRun(load(t, "run", map[string]string{"manifests": "k8s/"}))
+	require.NoError(t, err)
+	require.Nil(t, run.StablePattern)
+	require.Nil(t, run.CanaryPattern)
+	for one, other := range map[string]string{"stable-pattern": "canary-pattern", "canary-pattern": "stable-pattern"} {
+		_, err = config.ParseRun(load(t, "run", map[string]string{"manifests": "k8s/", one: "old"}))
+		require.EqualError(t, err, `input "`+other+`": missing beside input "`+one+`": write both, or neither to have them learned from the answers`)
+	}
+	_, err = config.ParsePlan(load(t, "plan", map[string]string{"replicas": "3", "share-gate": "off"}))
+	require.EqualError(t, err, `input "share-gate": "off" is not allowed: allowed are enforce and report`)
+}
+
 func TestParseRunReportsAllProblemsInTheTablesOrder(t *testing.T) {
 	t.Parallel()
 	_, err := config.ParseRun(load(t, "run", map[string]string{
@@ -160,8 +177,6 @@ func TestParseRunReportsAllProblemsInTheTablesOrder(t *testing.T) {
 	require.Equal(t, `input "manifests": missing: name the files or directories that hold the Service and the Deployments
 input "canary": "a" is not allowed: it must differ from input "stable", which is "a" too
 input "steps": "50,20" is not allowed: weights must rise and lie above 0 and up to 100
-input "stable-pattern": missing: write a regular expression that only the answers of that version match
-input "canary-pattern": missing: write a regular expression that only the answers of that version match
 input "timeout": "x" is not allowed: a duration above 0, such as 30s, 5m or 1h30m
 input "pod-logs": "-1" is not allowed: a whole number from 0 to 10000`, err.Error())
 	require.NotContains(t, err.Error(), "hunter2")

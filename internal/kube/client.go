@@ -32,6 +32,8 @@ type Client struct {
 	Dynamic dynamic.Interface
 	Mapper  meta.RESTMapper
 
+	config *rest.Config // to talk to pods through the API server; nil: not that way
+
 	held atomic.Pointer[Lease] // without which nothing is written; nil before one is acquired
 }
 
@@ -42,7 +44,7 @@ func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	// The defaults (5 a second) are meant for controllers that run for ever; a
 	// rollout makes a few dozen requests and waits for each.
 	config.QPS, config.Burst = 50, 100
-	client := &Client{}
+	client := &Client{config: rest.CopyConfig(config)}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return patience{fence{next, &client.held}} })
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {

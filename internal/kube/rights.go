@@ -33,6 +33,8 @@ type Use struct {
 	Parks   bool // pods are patched
 	Orphans bool // released pods are deleted
 	Pauses  bool // autoscalers are paused
+	Asks    bool // pods are asked directly
+	Smokes  bool // one of them is made for that
 }
 
 // Rights are everything that a rollout of the target will ask for: the README's Role
@@ -48,7 +50,12 @@ func (c *Client) Rights(target Target, use Use) []Right {
 			rights = append(rights, Right{verb, "apps", "deployments", ""})
 		}
 	}
-	for verb, needed := range map[string]bool{"patch": use.Parks, "delete": use.Orphans} {
+	for verb, needed := range map[string]bool{"get": use.Asks, "create": use.Asks} {
+		if needed {
+			rights = append(rights, Right{verb, "", "pods", "portforward"})
+		}
+	}
+	for verb, needed := range map[string]bool{"patch": use.Parks, "create": use.Smokes, "delete": use.Orphans || use.Smokes} {
 		if needed {
 			rights = append(rights, Right{verb, "", "pods", ""})
 		}

@@ -10,7 +10,7 @@ import (
 // AllRights are those of every kind of rollout, preflight included: the Role of the
 // README.
 func (c *Client) AllRights() []Right {
-	rights := c.Rights(Target{}, Use{Creates: true, Deletes: true, Parks: true, Orphans: true, Pauses: true})
+	rights := c.Rights(Target{}, Use{Creates: true, Deletes: true, Parks: true, Orphans: true, Pauses: true, Asks: true, Smokes: true})
 	for _, verb := range []string{"create", "patch"} {
 		rights = append(rights, Right{verb, "", "services", ""}) // of the manifests
 	}

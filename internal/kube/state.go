@@ -35,6 +35,8 @@ func compute(s snapshot) rollout.State {
 	for _, pod := range s.pods {
 		owner := set[controller(pod)]
 		switch {
+		case isSmoke(pod, s.service):
+			state.Smoke = append(state.Smoke, smokePod(pod))
 		case isReleased(pod):
 			released(&state, s, pod)
 		case owner == "":
@@ -164,7 +166,7 @@ func released(state *rollout.State, s snapshot, pod *corev1.Pod) {
 // member is a pod by its name, and whether it is about to go.
 func member(pod *corev1.Pod, side probe.Version) rollout.Member {
 	ends := pod.DeletionTimestamp != nil
-	return rollout.Member{Pod: pod.Name, Side: side, Parked: isParked(pod) && !ends, Leaving: isParked(pod) || ends}
+	return rollout.Member{Pod: pod.Name, Side: side, Parked: isParked(pod) && !ends, Leaving: isParked(pod) || ends, Ready: ready(pod)}
 }
 
 func finished(pod *corev1.Pod) bool {

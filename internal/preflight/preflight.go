@@ -100,6 +100,7 @@ type Facts struct {
 	DeniedCluster []string // the same of objects outside of any namespace
 	Unread        []string // resources that could not be looked at, such as "networkpolicies"
 
+	ReportShare  bool      // the split decides nothing
 	TokenExpires time.Time // of the credentials; zero if they do not say
 	Now          time.Time
 }

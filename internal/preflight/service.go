@@ -59,9 +59,9 @@ func (f Facts) balancing() Findings {
 		findings = append(findings, Finding{Error,
 			title + " has publishNotReadyAddresses: flows reach pods that are not ready, so no pod could come or leave unnoticed", "set publishNotReadyAddresses: false"})
 	}
-	if manifest.IsSticky(f.Service) {
+	if manifest.IsSticky(f.Service) && !f.ReportShare {
 		findings = append(findings, Finding{Error,
-			title + " has sessionAffinity ClientIP: one runner is one client, and always reaches the same pod, so its split cannot be seen", "set sessionAffinity: None"})
+			title + " has sessionAffinity ClientIP: one runner is one client, and always reaches the same pod, so its split cannot be seen", "set sessionAffinity: None, or share-gate: report to do without"})
 	}
 	if manifest.IsLocal(f.Service) {
 		findings = append(findings, Finding{Warning,

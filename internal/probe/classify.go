@@ -7,9 +7,11 @@ import (
 )
 
 // Classifier tells versions apart by what they answer. Its zero value, like a
-// nil one, knows neither: every answer is Unknown.
+// nil one, knows neither: every answer is Unknown. NewClassifier makes one of
+// patterns, Learn one of answers.
 type Classifier struct {
 	stable, canary pattern
+	learned        *learned // nil: the patterns decide
 }
 
 // pattern is an expression that one side's answers match. If it has a group
@@ -50,6 +52,9 @@ func newPattern(text string) (pattern, error) {
 func (c *Classifier) Classify(answer []byte) (Version, string) {
 	if c == nil {
 		return Unknown, ""
+	}
+	if c.learned != nil {
+		return c.learned.classify(answer, true), ""
 	}
 	stablePod, isStable := c.stable.match(answer)
 	canaryPod, isCanary := c.canary.match(answer)

@@ -43,27 +43,15 @@ func (w *worker) flow(ctx context.Context, s slot) Flow {
 	return f
 }
 
-// judge classes the flow. A failed one belongs to a version only if what came
-// before it failed says so without doubt.
+// judge classes the flow and says whose it is.
 func (w *worker) judge(f *Flow, err error) {
 	c := &w.conversation
 	f.Class, f.Err = classOf(err), err
-	answer := c.answer
-	if answer == nil {
-		answer = c.buffer[:c.received]
+	f.Answer = c.answer
+	if f.Answer == nil && (f.Class == Answered || c.received > 0) {
+		f.Answer = bytes.Clone(c.buffer[:c.received])
 	}
-	if f.Class != Answered && len(answer) == 0 {
-		return
-	}
-	f.Version, f.Pod = w.run.options.Classifier.Classify(answer)
-	if f.Class != Answered && f.Version == Unknown {
-		f.Version = None
-	}
-	f.Both = f.Version == Unknown && w.run.options.Classifier.Ambiguous(answer)
-	f.Answer = answer
-	if c.answer == nil {
-		f.Answer = bytes.Clone(answer)
-	}
+	w.run.options.Classifier.Attribute(f)
 }
 
 // started counts a flow that begins.

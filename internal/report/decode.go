@@ -16,7 +16,10 @@ func (d reportDocument) record() (*rollout.Record, error) {
 		Stable: d.Stable.side(), Canary: d.Canary.side(), Addresses: d.Addresses,
 		Replicas: d.Replicas, MaxSurge: d.MaxSurge, MaxUnavailable: d.MaxUnavailable, Removal: d.Removal,
 		Tolerance: rollout.Percent(value(d.Tolerance)), Confidence: rollout.Percent(value(d.Confidence)),
-		Rate: value(d.Rate), Seed: d.Seed,
+		Rate: value(d.Rate), Seed: d.Seed, ShareGate: value(d.ShareGate),
+		Learned: each(d.Learned, func(l learnedDocument) rollout.Learned {
+			return rollout.Learned{Port: l.Port, Words: value(l.By), Why: value(l.Why)}
+		}),
 		Stages:     each(d.Stages, stageDocument.stage),
 		Held:       d.HeldFlows.record(),
 		NotReached: each(d.NotReached, func(p *float64) rollout.Percent { return rollout.Percent(value(p)) }),
@@ -78,6 +81,7 @@ func (d stageDocument) stage() rollout.StageRecord {
 	if d.After != nil {
 		s.After = &rollout.AfterRecord{Name: d.After.Name, Took: duration(d.After.Seconds, time.Second), Ports: each(d.After.Ports, portDocument.measurement)}
 	}
+	s.Unmeasured = value(d.NotMeasured)
 	if d.PropagationSeconds != nil {
 		propagation := duration(d.PropagationSeconds, time.Second)
 		s.Propagation = &propagation
@@ -87,6 +91,7 @@ func (d stageDocument) stage() rollout.StageRecord {
 
 func (d portDocument) measurement() rollout.Measurement {
 	m := d.sampleFigures.measurement(d.Port, d.Band)
+	m.Unmeasured = value(d.NotMeasured)
 	m.Addresses = each(d.Addresses, func(a addressDocument) rollout.AddressCount { return rollout.AddressCount(a) })
 	m.Pods = each(d.Pods, func(p podDocument) rollout.PodCount { return rollout.PodCount(p) })
 	m.Evidence = d.Evidence

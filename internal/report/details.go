@@ -52,6 +52,10 @@ func portRow(s rollout.StageRecord, m rollout.Measurement) []string {
 	if m.Observed != nil {
 		interval = spread(m.Interval)
 	}
+	split := optionalShare(m.Observed)
+	if m.Unmeasured != "" {
+		split = "not measured"
+	}
 	if m.Verdict != "" {
 		verdict = codeUpTo(string(m.Verdict)+" "+string(m.Reason), 60)
 	}
@@ -59,7 +63,7 @@ func portRow(s rollout.StageRecord, m rollout.Measurement) []string {
 		rate = trim(m.Rate, 1) + "/s"
 	}
 	return []string{
-		stageName(s), portName(m.Port), optionalShare(m.Expected), band, optionalShare(m.Observed), interval,
+		stageName(s), portName(m.Port), optionalShare(m.Expected), band, split, interval,
 		count(m.Stable), count(m.Canary), count(m.Unknown), failures(m), count(m.NotSent), rate, verdict,
 	}
 }
@@ -93,6 +97,25 @@ func (p page) timings() string {
 		t.row(row...)
 	}
 	return t.String()
+}
+
+// learned is what tells the versions apart where no patterns do.
+func (p page) learned() string {
+	t, missing := newTable("Port", "By"), false
+	for _, l := range p.Learned {
+		by := codeUpTo(l.Words, 300)
+		if l.Words == "" {
+			by, missing = "nothing, so its share is not measured: "+codeUpTo(l.Why, 300), true
+		}
+		t.row(portName(l.Port), by)
+	}
+	switch {
+	case len(p.Learned) == 0:
+		return ""
+	case missing: // a reader has to know
+		return "**What tells the versions apart**\n\n" + t.String()
+	}
+	return details("What tells the versions apart", t.String())
 }
 
 // pods are those that answered at the last stage where pods named themselves.
@@ -136,6 +159,7 @@ func (p page) settings() string {
 		row("rate", trim(p.Rate, 2)+"/s")
 	}
 	row("seed of the schedule", fmt.Sprint(p.Seed))
+	row("share-gate", optionalCode(p.ShareGate))
 	row("mode", optionalCode(p.Mode))
 	row("removal", optionalCode(p.Removal))
 	row("release", optionalCode(p.Release))

@@ -119,6 +119,8 @@ type reportDocument struct {
 	Confidence     *float64          `json:"confidence"`
 	Rate           *float64          `json:"rate"`
 	Seed           uint64            `json:"seed"`
+	ShareGate      *string           `json:"shareGate"`
+	Learned        []learnedDocument `json:"learned"` // by port; empty where patterns tell the versions apart
 	Troubles       []troubleDocument `json:"troubles"`
 	Rollback       *rollbackDocument `json:"rollback"`
 	KeptPod        *string           `json:"keptPod"`
@@ -139,6 +141,7 @@ type stageDocument struct {
 	CanaryFlows int     `json:"canaryFlows"`
 	figures             // verdict and reason are the stage's own
 
+	NotMeasured        *string        `json:"notMeasured"` // why the port has no share
 	Band               *[2]float64    `json:"band"`
 	Detail             string         `json:"detail"`
 	MoveSeconds        *float64       `json:"moveSeconds"`
@@ -169,10 +172,18 @@ type gateDocument struct {
 type portDocument struct {
 	Port string `json:"port"`
 	sampleFigures
-	Band      *[2]float64       `json:"band"`
-	Addresses []addressDocument `json:"addresses"`
-	Pods      []podDocument     `json:"pods"`
-	Evidence  *rollout.Evidence `json:"evidence"` // null where nobody judged
+	NotMeasured *string           `json:"notMeasured"`
+	Band        *[2]float64       `json:"band"`
+	Addresses   []addressDocument `json:"addresses"`
+	Pods        []podDocument     `json:"pods"`
+	Evidence    *rollout.Evidence `json:"evidence"` // null where nobody judged
+}
+
+// learnedDocument says what tells the versions apart on a port, or why nothing does.
+type learnedDocument struct {
+	Port string  `json:"port"`
+	By   *string `json:"by"`
+	Why  *string `json:"why"`
 }
 
 type addressDocument struct {

@@ -16,9 +16,10 @@ func newReport(r *rollout.Record, version string) reportDocument {
 		Namespace: r.Namespace, Service: r.Service, Mode: r.Mode, Release: r.Release,
 		Replicas: r.Replicas, MaxSurge: r.MaxSurge, MaxUnavailable: r.MaxUnavailable, Removal: r.Removal,
 		StartedAt: instant(r.StartedAt), FinishedAt: instant(r.FinishedAt),
-		Stages: each(r.Stages, newStage), HeldFlows: newHeld(r.Held), NotReached: each(r.NotReached, percent),
+		Stages: each(r.Stages, func(s rollout.StageRecord) stageDocument { return newStage(s, r.ShareGate) }), HeldFlows: newHeld(r.Held), NotReached: each(r.NotReached, percent),
 		Stable: newSide(r.Stable), Canary: newSide(r.Canary), Addresses: list(r.Addresses),
 		Tolerance: percent(r.Tolerance), Confidence: percent(r.Confidence), Rate: figure(r.Rate, millionth), Seed: r.Seed,
+		ShareGate: optional(r.ShareGate), Learned: each(r.Learned, newLearned),
 		Troubles: each(r.Troubles, newTrouble), KeptPod: optional(r.KeptPod), Notices: list(r.Notices), Paused: list(r.Paused),
 	}
 	if b := r.Rollback; b != nil {
@@ -29,6 +30,10 @@ func newReport(r *rollout.Record, version string) reportDocument {
 
 func newSide(s rollout.Side) sideDocument {
 	return sideDocument{Deployment: s.Deployment, Images: list(s.Images), Replicas: s.Replicas, Ready: s.Ready}
+}
+
+func newLearned(l rollout.Learned) learnedDocument {
+	return learnedDocument{Port: l.Port, By: optional(l.Words), Why: optional(l.Why)}
 }
 
 func newTrouble(t rollout.Trouble) troubleDocument {
@@ -49,13 +54,14 @@ func newPlannedStage(s rollout.PlannedStage) plannedStage {
 	}
 }
 
-func newStage(s rollout.StageRecord) stageDocument {
+func newStage(s rollout.StageRecord, shareGate string) stageDocument {
 	sample := newSample(s.Measurement)
 	d := stageDocument{
 		Name: s.Name, plannedStage: newPlannedStage(s.PlannedStage),
 		Port: optional(s.Port), Samples: sample.Samples, StableFlows: sample.Stable, CanaryFlows: sample.Canary, figures: sample.figures,
-		Band: band(s.Measurement), Detail: s.Detail, MoveSeconds: seconds(s.Move), DrainSeconds: seconds(s.Drain), SamplingSeconds: seconds(s.Sampling),
-		Ports: each(portsOf(s), newPort), Gates: newGates(s), After: newAfter(s.After),
+		NotMeasured: optional(s.Unmeasured),
+		Band:        band(s.Measurement), Detail: s.Detail, MoveSeconds: seconds(s.Move), DrainSeconds: seconds(s.Drain), SamplingSeconds: seconds(s.Sampling),
+		Ports: each(portsOf(s), newPort), Gates: newGates(s, shareGate), After: newAfter(s.After),
 	}
 	d.Verdict, d.Reason = optional(s.Verdict), optional(s.Reason)
 	if s.Propagation != nil {
@@ -80,8 +86,8 @@ func portsOf(s rollout.StageRecord) []rollout.Measurement {
 }
 
 // newGates are the judgements of a stage: one a port, and the stage's own where
-// none of them made it.
-func newGates(s rollout.StageRecord) []gateDocument {
+// none of them made it. Where the share decides nothing, what passed is the errors' gate.
+func newGates(s rollout.StageRecord, shareGate string) []gateDocument {
 	gates := []gateDocument{}
 	made := s.Verdict == ""
 	ports := portsOf(s)
@@ -92,7 +98,11 @@ func newGates(s rollout.StageRecord) []gateDocument {
 		if m.Verdict == "" {
 			continue
 		}
-		gates = append(gates, gateDocument{Name: gateOf(m.Reason), Port: optional(m.Port), Verdict: m.Verdict, Reason: m.Reason})
+		name := gateOf(m.Reason)
+		if m.Reason == rollout.ReasonPass && (m.Unmeasured != "" || shareGate == "report") {
+			name = gateOf(rollout.ReasonFailErrors)
+		}
+		gates = append(gates, gateDocument{Name: name, Port: optional(m.Port), Verdict: m.Verdict, Reason: m.Reason})
 		made = made || m.Verdict == s.Verdict && m.Reason == s.Reason
 	}
 	if !made {
@@ -124,7 +134,7 @@ func gateOf(reason rollout.Reason) string {
 
 func newPort(m rollout.Measurement) portDocument {
 	return portDocument{
-		Port: m.Port, sampleFigures: newSample(m), Band: band(m), Evidence: m.Evidence,
+		Port: m.Port, sampleFigures: newSample(m), NotMeasured: optional(m.Unmeasured), Band: band(m), Evidence: m.Evidence,
 		Addresses: each(m.Addresses, func(a rollout.AddressCount) addressDocument { return addressDocument(a) }),
 		Pods:      each(m.Pods, func(p rollout.PodCount) podDocument { return podDocument(p) }),
 	}

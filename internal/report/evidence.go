@@ -66,11 +66,14 @@ func (p page) odd() string {
 	return strings.Join(lines, "\n") + more(len(order)-len(lines), "warning")
 }
 
-// sharesTable is the share test of every port: each edge of the band is excluded where
-// ln M reaches the threshold.
+// sharesTable is the share test of every port that has a share: each edge of the band is
+// excluded where ln M reaches the threshold.
 func (p page) sharesTable() string {
 	t, rows := newTable("Stage:", "Port", "Expected from", "Wilson 95 %:", "ln M at the edges:", "needed:", "Planned:", "At most:", "Begun again:", "Scatter φ:", "Runs z:"), 0
 	p.witnessed(func(s rollout.StageRecord, m rollout.Measurement, e rollout.Evidence) {
+		if m.Unmeasured != "" {
+			return
+		}
 		rows++
 		again := count(e.Share.Restarts)
 		if e.Share.Moves > 0 {

@@ -300,6 +300,7 @@ func hostile() *rollout.Record {
 	r.Stable.Deployment, r.Canary.Deployment = "$(reboot)\n```", "it's | `id`"
 	r.Stable.Images, r.Canary.Images = []string{evil}, []string{"`", "|", "", "\n"}
 	r.Addresses, r.Mode, r.Release, r.Removal = []string{evil, "203.0.113.7|"}, evil, "``|``", "\\|"
+	r.ShareGate, r.Learned = "report|", []rollout.Learned{{Port: evil, Words: evil}, {Port: "|", Why: evil}}
 	r.Troubles[0].Pod, r.Troubles[0].Message, r.Troubles[0].Side = evil, evil, "</td>"
 	r.Rollback.Err, r.KeptPod = evil, evil
 	r.Notices = []string{evil, "", "* item\n* item"}

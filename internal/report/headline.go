@@ -103,6 +103,9 @@ func (p page) facts() string {
 	if p.allPassed() {
 		sentences = append(sentences, "Every stage showed the split its pods should give.")
 	}
+	if p.ShareGate == "report" && len(p.Stages) > 0 {
+		sentences = append(sentences, "Shares decided nothing (`share-gate: report`).")
+	}
 	if names := p.undecided(); names != "" {
 		sentences = append(sentences, "**Undecided: "+names+"**, after as many samples as were allowed; the run went on all the same (`on-inconclusive`).")
 	}
@@ -139,6 +142,9 @@ func (p page) undecided() string {
 // allPassed reports whether the split was expected and found at every stage of
 // a run that went as it should.
 func (p page) allPassed() bool {
+	if p.ShareGate == "report" {
+		return false
+	}
 	for _, stage := range p.Stages {
 		if stage.Verdict != rollout.Pass || stage.Expected == nil || stage.Observed == nil {
 			return false

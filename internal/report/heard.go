@@ -59,14 +59,14 @@ func (h *Heard) lines() []string {
 	case len(h.kinds) == 1:
 		lines = append(lines, "all answers are alike: "+quoteAnswer(slices.Collect(maps.Keys(h.kinds))[0]))
 	case len(h.kinds) > h.Answers/2:
-		lines = append(lines, "the answers differ from each other: a pattern has to pick the part that tells the version")
+		lines = append(lines, "the answers differ from each other: a run looks for the part that tells the version, or patterns pick it")
 	default:
 		lines = append(lines, fmt.Sprintf("%d kinds of answers", len(h.kinds)))
 	}
 	if h.tagged == h.Answers {
 		lines = append(lines, "every answer holds the image's tag: the versions can be told apart, such as by stable-pattern: '"+h.pattern()+"'")
 	} else {
-		lines = append(lines, "the answers do not hold the image's tag: find out what in them tells the versions apart")
+		lines = append(lines, "the answers do not hold the image's tag: a run looks for what else tells the versions apart")
 	}
 	return append(lines, h.spread())
 }

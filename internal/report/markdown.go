@@ -45,6 +45,7 @@ func (p page) String() string {
 		p.kept(),
 		p.chart(),
 		p.rescue(),
+		p.learned(),
 		p.measurements(),
 		p.evidence(),
 		p.after(),

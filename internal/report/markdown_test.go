@@ -32,6 +32,8 @@ func fixtures() map[string]*rollout.Record {
 		"stopped":            stopped(),
 		"taken-over":         takenOver(),
 		"undecided":          undecided(),
+		"learned":            byWords(),
+		"not-measured":       unmeasured(),
 		"running":            running(),
 		"starting":           seed(),
 		"hostile":            hostile(),

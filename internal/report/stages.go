@@ -112,6 +112,9 @@ func optionalShare(p *rollout.Percent) string {
 // observed is the share with the interval that the verdict rests on. At the ends
 // one run of right answers decides, and the interval adds nothing.
 func observed(m rollout.Measurement) string {
+	if m.Observed == nil && m.Unmeasured != "" {
+		return "not measured"
+	}
 	if m.Observed == nil {
 		return none
 	}

@@ -74,6 +74,7 @@ type State struct {
 	Local     bool       // externalTrafficPolicy: Local
 	Members   []Member   // pods of both sides, the terminating and the released included
 	Troubles  []Trouble  // of pods that do not serve
+	Smoke     []SmokePod // in no Service, and of neither side
 }
 
 // Pods are the pods of one side.
@@ -117,6 +118,14 @@ type Member struct {
 	Side    probe.Version // Stable or Canary
 	Parked  bool          // taken out of the Service by our hand, and not yet told to end
 	Leaving bool          // parked or terminating
+	Ready   bool
+}
+
+// SmokePod is a single pod of the new version that is asked before the rollout.
+type SmokePod struct {
+	Pod     string
+	Ready   bool
+	Trouble *Trouble // nil if it has none
 }
 
 // Endpoint is one ready endpoint of the Service.

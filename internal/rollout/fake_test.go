@@ -27,6 +27,7 @@ type cluster struct {
 	calls   []string
 	pods    []string // "stable+canary ready/stable+canary" after every change
 
+	named    bool // pods that serve are among State.Members
 	releases bool // Park: the ReplicaSet lets go
 	survivor bool // the next scale-down takes another pod in place of a parked one
 
@@ -202,6 +203,14 @@ func (c *cluster) endpoints() {
 	}
 	for range c.state.Canary.Serving {
 		c.state.Endpoints = append(c.state.Endpoints, rollout.Endpoint{Side: probe.Canary, Node: "b"})
+	}
+	if c.named {
+		c.state.Members = nil
+		for side, n := range map[probe.Version]int{probe.Stable: c.state.Stable.Serving, probe.Canary: c.state.Canary.Serving} {
+			for i := range n {
+				c.state.Members = append(c.state.Members, rollout.Member{Pod: fmt.Sprintf("%s-%d", side, i), Side: side, Ready: true})
+			}
+		}
 	}
 	line := fmt.Sprintf("%d+%d serving %d+%d", c.state.Stable.Pods, c.state.Canary.Pods, c.state.Stable.Serving, c.state.Canary.Serving)
 	if n := len(c.pods); n == 0 || c.pods[n-1] != line {

@@ -24,6 +24,10 @@ type JudgeOptions struct {
 	StablePods int  // ready in the Service; 0: unknown
 	CanaryPods int  // as well
 	Local      bool // externalTrafficPolicy: Local: Expected is a mean over nodes
+
+	ReportShare bool     // shares are measured and decide nothing
+	Blind       []string // by port, why its answers do not tell the versions apart; empty if they do
+	Enough      int      // flows that a port takes at least whose share decides nothing
 }
 
 // Baseline is how the service was before the rollout.
@@ -242,6 +246,14 @@ func (o JudgeOptions) shareTest() stats.ShareTest {
 		expected = *o.Expected
 	}
 	return stats.NewShareTest(expected.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes).Window(0)
+}
+
+// blind is why a port has no share; empty if it has one.
+func (o JudgeOptions) blind(port int) string {
+	if port < len(o.Blind) {
+		return o.Blind[port]
+	}
+	return ""
 }
 
 // atBaseline reports whether this is the sampling before the rollout.

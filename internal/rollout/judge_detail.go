@@ -16,13 +16,19 @@ import (
 // figures is the sentence about the share.
 func (p *portJudge) figures() string {
 	t := p.tally
+	if p.blind != "" {
+		return fmt.Sprintf("%d flows on %s, whose share is not measured: %s%s", t.samples(), p.port, p.blind, p.failures())
+	}
 	if t.attributed() == 0 {
 		return fmt.Sprintf("none of %d flows on %s told its version%s", t.samples(), p.port, p.failures())
 	}
 	interval := p.scattered().Interval(t.canary, t.attributed())
 	text := fmt.Sprintf("observed %s %% of %d flows on %s, always-valid %s %% interval %s %%",
 		tenths(float64(t.canary)/float64(t.attributed())), t.attributed(), p.port, tenths(p.options.Confidence.Fraction()), span(interval))
-	if p.options.Expected != nil {
+	switch {
+	case p.free:
+		text += ", which decides nothing (share-gate)"
+	case p.options.Expected != nil:
 		text += ", allowed " + p.allowed()
 	}
 	return text
@@ -130,7 +136,7 @@ func (p *portJudge) unknownDetail() string {
 	t := p.tally
 	switch t.both {
 	case 0:
-		return fmt.Sprintf("%d of %d answers on %s match neither pattern, more than 1 %%", t.unknown, t.answered(), p.port)
+		return fmt.Sprintf("%d of %d answers on %s tell neither version, more than 1 %%", t.unknown, t.answered(), p.port)
 	case t.unknown:
 		return fmt.Sprintf("%d of %d answers on %s match both patterns, more than 1 %%: each must match the answers of its own version alone",
 			t.unknown, t.answered(), p.port)

@@ -39,7 +39,7 @@ func (p *portJudge) shareEvidence() ShareEvidence {
 		Planned: test.PlannedSize, Budget: p.budget, Minimum: test.MinSize, Concentration: Figure(test.Concentration),
 		Restarts: p.windows, Moves: p.course.moves,
 	}
-	if p.options.Expected != nil && (p.verdict == "" || p.verdict == Inconclusive) {
+	if p.options.Expected != nil && !p.free && (p.verdict == "" || p.verdict == Inconclusive) {
 		remaining := test.Remaining(k, n)
 		e.Remaining = &remaining
 	}

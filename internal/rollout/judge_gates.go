@@ -170,7 +170,7 @@ func (p *portJudge) invalid(conclusion bool) bool {
 		return p.decide(Invalid, ReasonInvalidLocal, p.localDetail())
 	case tooMany(t.notSent, t.samples()+local+t.notSent):
 		return p.decide(Invalid, ReasonInvalidOverload, p.overloadDetail())
-	case tooMany(t.unknown, t.answered()):
+	case !p.free && tooMany(t.unknown, t.answered()):
 		return p.decide(Invalid, ReasonInvalidClassifier, p.unknownDetail())
 	}
 	return false

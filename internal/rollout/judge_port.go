@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"fmt"
+
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/stats"
 )
@@ -16,6 +18,8 @@ type portJudge struct {
 	gates   gates           // since the first flow
 	windows int             // begun before this one
 	course  course          // of the share over all windows
+	blind   string          // why nothing tells the versions apart; empty if something does
+	free    bool            // the share decides nothing
 
 	watching bool // the share was judged: only the gates look
 	expired  bool // no more flows will come
@@ -33,20 +37,34 @@ const baselineFlows = 300
 func newPortJudge(o JudgeOptions, port probe.Port, index int) *portJudge {
 	p := &portJudge{options: o, port: port, index: index, test: o.shareTest(), tally: newTally()}
 	p.gates = newGates(o, index, p.test)
-	p.budget = o.budget(p.test)
+	p.blind, p.free = o.blind(index), o.free(index)
+	p.budget = o.budget(index, p.test)
 	return p
 }
 
+// free reports whether the share of a port decides nothing.
+func (o JudgeOptions) free(port int) bool {
+	return (o.blind(port) != "" || o.ReportShare) && o.Expected != nil && !o.atBaseline()
+}
+
 // budget is how many samples of a port a window may take, whose test is given. Later
-// windows are held to more, and may take more, unless max-probes says how much.
-func (o JudgeOptions) budget(test stats.ShareTest) int {
-	switch {
-	case o.atBaseline():
-		size := max(baselineFlows, o.shareTest().PlannedSize)
-		if o.MaxProbes > 0 { // a limit; more of it makes no longer baseline
+// windows are held to more, and may take more, unless max-probes says how much. Where the
+// share decides nothing, or is not looked for yet, it is how many a port gets, and
+// max-probes is a limit.
+func (o JudgeOptions) budget(port int, test stats.ShareTest) int {
+	limited := func(size int) int {
+		if o.MaxProbes > 0 {
 			return min(size, o.MaxProbes)
 		}
 		return size
+	}
+	switch planned := o.shareTest().PlannedSize; {
+	case o.atBaseline():
+		return limited(max(baselineFlows, planned))
+	case o.free(port) && o.blind(port) != "":
+		return limited(max(baselineFlows, o.Enough))
+	case o.free(port):
+		return limited(max(baselineFlows, o.Enough, planned))
 	case o.MaxProbes > 0:
 		return o.MaxProbes
 	case o.Expected == nil:
@@ -60,7 +78,7 @@ func (p *portJudge) restart() {
 	p.course.remember(p.tally.sequence)
 	p.windows++
 	p.test, p.tally = p.options.shareTest().Window(p.windows), newTally()
-	p.budget = p.options.budget(p.test)
+	p.budget = p.options.budget(p.index, p.test)
 	p.verdict, p.reason, p.detail, p.expired = "", "", "", false
 	p.course.again = 0
 }
@@ -81,6 +99,8 @@ func (p *portJudge) look(alarming, final bool) {
 	case p.invalid(false):
 	case p.options.atBaseline():
 		p.lookAtBaseline(final)
+	case p.free:
+		p.lookAtRest(final)
 	default:
 		p.lookAtShare(final)
 	}
@@ -125,6 +145,19 @@ func (p *portJudge) lookAtBaseline(final bool) {
 	}
 }
 
+// lookAtRest is for a port whose share decides nothing: it passes once it has had its
+// flows and nothing else has failed it.
+func (p *portJudge) lookAtRest(final bool) {
+	switch {
+	case p.tally.samples() >= p.budget:
+		p.conclude(Pass, ReasonPass, p.figures())
+	case final && p.tally.samples() == 0:
+		p.conclude(Fail, ReasonFailErrors, "no flow was finished on "+p.port.String())
+	case final:
+		p.conclude(Inconclusive, ReasonInconclusive, fmt.Sprintf("%s; %d more flows were wanted", p.figures(), p.budget-p.tally.samples()))
+	}
+}
+
 // between is Judge.Between for one port.
 func (p *portJudge) between(previous Percent) bool {
 	if p.reason != ReasonFailShare && p.reason != ReasonInvalidSticky && p.reason != ReasonInconclusive {
@@ -144,6 +177,7 @@ func (p *portJudge) between(previous Percent) bool {
 // measurement is the tally with what the expectation adds.
 func (p *portJudge) measurement() Measurement {
 	m := p.tally.measurement(p.port)
+	m.Unmeasured = p.blind
 	m.Interval = p.scattered().Interval(p.tally.canary, p.tally.attributed())
 	if p.verdict != "" || p.expired { // while it goes on, it would cost more than it tells
 		m.Evidence = p.evidence()

@@ -130,7 +130,7 @@ func TestVerdicts(t *testing.T) {
 		{"stuck at a small weight takes longer", options(10), stable, Invalid, ReasonInvalidSticky, 66, "all 66 answers"},
 		{"stuck at a smaller weight", options(5), stable, Invalid, ReasonInvalidSticky, 135, "all 135 answers"},
 		{"each address stuck to one side", options(50), stuckAddresses, Invalid, ReasonInvalidSticky, 30, "all 15 answers from 192.0.2.1 are the stable's, all 15 answers from 192.0.2.2 are the canary's"},
-		{"unknown answers", options(50), every(10, unknown, turns(1, 2)), Invalid, ReasonInvalidClassifier, 100, "match neither pattern, more than 1 %"},
+		{"unknown answers", options(50), every(10, unknown, turns(1, 2)), Invalid, ReasonInvalidClassifier, 100, "tell neither version, more than 1 %"},
 		{"only unknown answers", options(50), unknown, Invalid, ReasonInvalidClassifier, 30, "30 of 30 answers on 80/TCP"},
 		{"a few unknown answers", options(50), every(40, unknown, turns(1, 2)), Invalid, ReasonInvalidClassifier, 1500, "more than 1 %"},
 		{"one unknown answer of the first", options(50), then(1, unknown, turns(1, 2)), Pass, ReasonPass, 1000, "allowed 45–55 %"},

@@ -15,8 +15,12 @@ func (j *Judge) Watch() *Judge {
 }
 
 // strange looks, while only the gates do, at answers that nobody knows: they are of the
-// service, unlike what this machine failed or left out.
+// service, unlike what this machine failed or left out. Where no share is looked for,
+// nobody has to know them.
 func (p *portJudge) strange() {
+	if p.free {
+		return
+	}
 	if unknown, answered := p.tally.unknown, p.tally.answered(); unknown > 0 && answered >= foulFlows && p.proven(unknown, answered, foulLimit) {
 		p.decide(Invalid, ReasonInvalidClassifier, p.unknownDetail())
 	}

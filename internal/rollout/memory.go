@@ -24,7 +24,8 @@ type Memory struct {
 	Baseline   *Baseline       `json:"baseline"`
 	Passed     Percent         `json:"passed"` // the last target whose stage passed
 	Phase      Phase           `json:"phase"`
-	Objects    json.RawMessage `json:"objects"` // the cluster's own: what to bring back
+	Lessons    []Lesson        `json:"lessons,omitempty"` // by port, where there are no patterns
+	Objects    json.RawMessage `json:"objects"`           // the cluster's own: what to bring back
 
 	Autoscaled bool `json:"autoscaled,omitempty"` // autoscalers are paused while it lasts
 	Undoing    bool `json:"undoing,omitempty"`    // it is being rolled back, and no other way is left

@@ -92,6 +92,7 @@ func (r *run) overhear(ctx context.Context, rec *StageRecord, name string, judge
 	began := time.Now()
 	last := began
 	for flow := range flows.Flows(ctx) {
+		r.attribute(&flow)
 		if judge.Add(flow) {
 			judge.Note(flows.Stats())
 			verdict, reason, detail, _ := judge.Verdict()

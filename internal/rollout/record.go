@@ -103,8 +103,10 @@ type Record struct {
 
 	Tolerance  Percent
 	Confidence Percent
-	Rate       float64 // flows a second
-	Seed       uint64  // of the schedule
+	Rate       float64   // flows a second
+	Seed       uint64    // of the schedule
+	ShareGate  string    // "enforce", or "report": shares decide nothing
+	Learned    []Learned // by port, once pods were asked; empty where patterns tell the versions apart
 
 	StartedAt  time.Time
 	FinishedAt time.Time // zero while the run goes on
@@ -121,6 +123,13 @@ type Record struct {
 // ReachesStable is what a notice says of a change that takes effect on the stable pods
 // as soon as it is applied.
 const ReachesStable = "reaches stable now; rollback does not undo it"
+
+// Learned is what tells the versions apart on a port.
+type Learned struct {
+	Port  string // as in "80/TCP"
+	Words string // as in: stable answers contain "1.8.2", canary's "1.9.0", in the banner
+	Why   string // nothing does; empty where Words are not
+}
 
 // Side is one of the two Deployments.
 type Side struct {
@@ -177,6 +186,8 @@ type Measurement struct {
 	Rate     float64                   // achieved starts a second
 	Seed     uint64
 	Evidence *Evidence // what the verdict rests on; nil if nobody judged
+
+	Unmeasured string // why there is no share; empty where there can be one
 }
 
 // Latency are quantiles of service time: from the start of a flow to the first

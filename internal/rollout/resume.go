@@ -96,6 +96,7 @@ func (r *Rollout) Restore(ctx context.Context) error {
 	run.touched, run.introduced, run.original = true, true, counts{stable: r.Plan.Replicas}
 	run.adopting = run.memory.adopted()
 	handing := run.memory.Phase == PhaseHandingOver
+	run.sweep(ctx)
 	err := run.keepCapacity(ctx)
 	if err == nil {
 		run.memory.Undoing = true

@@ -88,7 +88,11 @@ func (r *run) succeed() {
 		r.settle(Held, ReasonPass, fmt.Sprintf("%s up to %s passed, where this run ends%s", passed, r.memory.Passed, undecided))
 		return
 	}
-	r.settle(Promoted, ReasonPass, passed+" showed the split its pods should give"+undecided)
+	showed := " showed the split its pods should give"
+	if r.ReportShare {
+		showed = " passed, its share apart, which decides nothing (share-gate)"
+	}
+	r.settle(Promoted, ReasonPass, passed+showed+undecided)
 }
 
 // undecided names the stages that had too few samples.

@@ -32,6 +32,9 @@ type Options struct {
 	PodTargets  bool          // pods are the balancer's own targets, no node stands between
 	Bake        time.Duration // after 100 %, with old pods kept warm
 	HoldOpen    int           // established flows that are kept through every move
+	Learn       bool          // what tells the versions apart, from their answers: there are no patterns
+	ReportShare bool          // shares are measured where that is possible, and decide nothing
+	Smoke       bool          // one pod of the new version is asked before anything is touched
 
 	StageTimeout time.Duration // sampling of one stage, from the end of propagation
 	MoveTimeout  time.Duration // a move without any progress
@@ -117,6 +120,8 @@ type Rollout struct {
 	Log         *slog.Logger
 	Scout       Scout   // nil: nobody knows of room to come
 	Holder      Holder  // used if HoldOpen is not 0
+	Asker       Asker   // used by Learn and Smoke
+	Smoker      Smoker  // used by Smoke
 	Record      *Record // with what is known before the run: names, images, notices
 }
 
@@ -145,7 +150,10 @@ type run struct {
 	watcher    *Judge // of the flows after the last verdict; nil before the first
 	lately     []Pace // of stable, where it last answered often enough
 	memory     Memory
-	held       *keeper // nil without held flows
+	held       *keeper  // nil without held flows
+	lessons    []lesson // by port; nil where there are patterns
+	listening  bool     // all answers are stable's
+	smoking    bool     // there may be a smoke pod
 }
 
 // Run carries the whole rollout out and leaves what happened in the Record,
@@ -163,6 +171,8 @@ func (r *Rollout) Run(ctx context.Context) error {
 	})
 	run.begin()
 	run.memory = run.recall()
+	run.lessons = run.newLessons()
+	run.recordLessons()
 	limited, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
 	err := run.steps(limited)
@@ -170,15 +180,20 @@ func (r *Rollout) Run(ctx context.Context) error {
 		err = &Setback{Reason: ReasonDeadline, Message: "the run took longer than timeout (" + r.Timeout.String() + ")"}
 	}
 	run.conclude(ctx, err)
+	_ = run.snuff(ctx) // it says so itself if it cannot
 	return fault(ctx, err)
 }
 
 // steps are the rollout itself.
 func (r *run) steps(ctx context.Context) error {
+	r.sweep(ctx)
 	if r.Memory != nil {
 		return r.resume(ctx)
 	}
 	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if err := r.smoke(ctx); err != nil {
 		return err
 	}
 	if err := r.sampleBaseline(ctx); err != nil {
@@ -186,6 +201,12 @@ func (r *run) steps(ctx context.Context) error {
 	}
 	if r.Mode == Bootstrap {
 		return r.scaleAgain(ctx)
+	}
+	if err := r.control(ctx); err != nil {
+		return err
+	}
+	if err := r.learnEarly(ctx); err != nil {
+		return err
 	}
 	if err := r.hold(ctx); err != nil {
 		return err

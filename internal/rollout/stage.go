@@ -11,6 +11,8 @@ import (
 // already must not be blamed on the canary.
 func (r *run) sampleBaseline(ctx context.Context) error {
 	rec := r.open("baseline", PlannedStage{Stable: r.now.stable})
+	r.listening = true
+	defer func() { r.listening = false }()
 	err := r.fail(ctx, rec, r.judge(ctx, rec, 0)) // without pods there is nothing to restart
 	if setback, ok := errors.AsType[*Setback](err); ok {
 		return &Setback{
@@ -89,6 +91,9 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 	var judge *Judge
 	for {
 		state, err := r.settled(ctx, restarts)
+		if err == nil {
+			matched, err = r.learnNow(ctx, state, matched)
+		}
 		if errors.Is(context.Cause(ctx), errStageTimeout) {
 			return &Setback{Reason: ReasonInconclusive, Message: fmt.Sprintf(
 				"the pods were never in order for long enough to sample within propagation and stage-timeout (%s)", r.Propagation+r.StageTimeout)}
@@ -169,6 +174,7 @@ func (r *run) judgeOptions(state State) JudgeOptions {
 		Ports: r.Ports, Expected: &expected, Tolerance: r.Tolerance, Confidence: r.Confidence,
 		MaxProbes: r.MaxProbes, MaxErrorRate: r.MaxErrors, MaxSlower: r.MaxSlower, Baseline: r.baseline, Lately: r.lately, Seed: r.Seed + r.windows + 1,
 		StablePods: state.Stable.Serving, CanaryPods: state.Canary.Serving, Local: state.Local,
+		ReportShare: r.ReportShare, Blind: r.blind(), Enough: r.enough(),
 	}
 }
 

@@ -17,6 +17,9 @@ func (r *run) begin() {
 	rec.Replicas, rec.MaxSurge, rec.MaxUnavailable = r.Plan.Replicas, r.Plan.MaxSurge, r.Plan.MaxUnavailable
 	rec.Removal = r.Removals.String()
 	rec.Tolerance, rec.Confidence, rec.Rate, rec.Seed = r.Tolerance, r.Confidence, r.Rate, r.Seed
+	if rec.ShareGate = "enforce"; r.ReportShare {
+		rec.ShareGate = "report"
+	}
 	for _, stage := range r.plan.Stages {
 		rec.NotReached = append(rec.NotReached, stage.Target)
 	}

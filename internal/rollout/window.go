@@ -50,6 +50,7 @@ func (r *run) window(ctx context.Context, rec *StageRecord, judge *Judge, state 
 func (r *run) count(ctx context.Context, rec *StageRecord, judge *Judge, flows Flows) {
 	last := time.Now()
 	for flow := range flows.Flows(ctx) {
+		r.attribute(&flow)
 		if judge.Add(flow) {
 			return
 		}
@@ -67,7 +68,7 @@ func (r *run) fill(rec *StageRecord, judge *Judge, flows Flows) {
 	var port int
 	rec.Verdict, rec.Reason, rec.Detail, port = judge.Verdict()
 	rec.Ports = judge.Measurements()
-	rec.Measurement = rec.Ports[port]
+	rec.Measurement = rec.Ports[telling(rec.Ports, port)]
 	r.Journal.Save(r.Record)
 }
 

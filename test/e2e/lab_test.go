@@ -110,6 +110,8 @@ type report struct {
 	Rollback                 *struct{ Stable, Canary int }
 	FinishedAt               time.Time
 	PausedAutoscalers        []string
+	ShareGate                string
+	Learned                  []struct{ Port, By, Why string }
 }
 
 // heldFlows are those of --hold-open.
@@ -139,6 +141,7 @@ type stage struct {
 	Planned            float64
 	Samples            int
 	Expected, Observed *float64
+	NotMeasured        string
 	Interval           *[2]float64
 	Verdict, Reason    string
 	Detail             string
