@@ -15,24 +15,25 @@ const (
 // when the balancer had not caught up, when pods changed, or when the share moved ([Stationary]). With alpha =
 // 1-Confidence and c the reserve, a tenth, or 1/200 at an expected share of 0 or 1:
 //
-//	alpha_0 = (1-c) alpha,  alpha_r = c alpha 2^-r
+//	alpha_0 = (1-c) alpha,  alpha_r = c alpha 6/(pi r)^2
 //
-// which sum to alpha over all windows that there can ever be. So P(a false pass in any window) <= alpha, and the same for
-// a false fail, whatever made one begin again and however often (the union bound). The first window keeps the planned
-// size, the budget and the concentration of the whole alpha, for those are promised and any fixed ones are valid; later
-// windows are tuned to their own.
+// which sum to alpha over all windows that there can ever be (Euler: the 1/r² sum to pi²/6). So P(a false pass in any
+// window) <= alpha, and the same for a false fail, whatever made one begin again and however often (the union bound).
+// Halving would do that as well, but behind a balancer that lags for minutes there are dozens of windows, and one at
+// 2^-60 takes ten times the answers. The first window keeps the planned size, the budget and the concentration of the
+// whole alpha, for those are promised and any fixed ones are valid; later windows are tuned to their own.
 //
 // This is for a series of windows of which most stages need the first alone. [ShareTest.Restart] halves from the start
 // instead, which costs the first window a fifth more answers and later ones less.
 //
-// Range: r >= 0; less counts as 0. Example: at 95 %, Window(0) tests at 0.045 and Window(1) at 0.0025.
+// Range: r >= 0; less counts as 0. Example: at 95 %, Window(0) tests at 0.045 and Window(1) at 0.00304.
 func (t ShareTest) Window(r int) ShareTest {
 	alpha, reserve := alphaOf(t.Confidence), bandReserve
 	if t.allIn() {
 		reserve = allInReserve
 	}
 	if r > 0 {
-		return t.tuned(math.Ldexp(reserve*alpha, -r))
+		return t.tuned(reserve * alpha * 6 / (math.Pi * math.Pi * float64(r) * float64(r)))
 	}
 	t = t.tuned(alpha)
 	t.Alpha = (1 - reserve) * alpha

@@ -31,6 +31,17 @@ func TestWindowsSpendAlphaOnce(t *testing.T) {
 	}
 }
 
+// TestManyWindows: a balancer that lags for minutes makes one begin again dozens of times. The test that then holds takes
+// a few times as many answers as the first, and not dozens of times.
+func TestManyWindows(t *testing.T) {
+	t.Parallel()
+	whole := NewShareTest(0.1, 0.05, 0.95)
+	require.InDelta(t, 0.0030396, whole.Window(1).Alpha, 1e-7)
+	require.InDelta(t, whole.Window(1).Alpha/3600, whole.Window(60).Alpha, 1e-12)
+	require.Less(t, whole.Window(60).PlannedSize, 4*whole.PlannedSize)
+	require.Less(t, NewShareTest(1, 0.05, 0.95).Window(60).PlannedSize, 6*299)
+}
+
 // TestRestartFromFullAlphaOverspends is why Window exists: a first window at the whole alpha and later ones by Restart
 // spend 1.44 times of it.
 func TestRestartFromFullAlphaOverspends(t *testing.T) {

@@ -113,6 +113,6 @@ func TestLate(t *testing.T) {
 	for stage := range 20 {
 		got := never.stage(chanceOf(1, "never", stage))
 		require.Equal(t, rollout.Fail, got.verdict)
-		require.GreaterOrEqual(t, got.flows, propagation)
+		require.Greater(t, got.flows, 500, "in a minute, of which it waits the most")
 	}
 }

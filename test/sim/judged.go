@@ -14,9 +14,13 @@ const (
 	judgedConfidence rollout.Percent = 95
 )
 
-// propagation is how many flows the balancer may lag behind: a minute of them, by
-// the defaults.
-const propagation = 3000
+// How many flows the balancer may lag behind, and how many go by before a window that
+// begins again is sampled: a minute and five seconds of them, by the defaults of
+// propagation, settle and rate.
+const (
+	propagation = 3000
+	settling    = 250
+)
 
 // judgedCell is a stage whose flows the judge itself sees, behind one kind of
 // balancer.
@@ -54,9 +58,10 @@ func (c judgedCell) stage(chance *rand.PCG) ending {
 	random := rand.New(chance)
 	flows, judge := c.spread(c.endpoints, random), rollout.NewJudge(c.options)
 	old := independent(cluster(c.before), random)
+	waited := 0
 	for i := 0; ; i++ {
 		f := flows(i)
-		if i < c.late {
+		if i+waited < c.late {
 			f = old(i)
 		}
 		f.Index = i
@@ -64,8 +69,9 @@ func (c judgedCell) stage(chance *rand.PCG) ending {
 			continue
 		}
 		verdict, reason, _, _ := judge.Verdict()
-		if c.late > 0 && verdict != rollout.Pass && i < propagation && judge.Between(c.before) {
+		if c.late > 0 && verdict != rollout.Pass && i+waited < propagation && judge.Between(c.before) {
 			judge.Restart()
+			waited += settling
 			continue
 		}
 		return ending{verdict: verdict, reason: reason, flows: i + 1}

@@ -47,7 +47,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("sim", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.sizes.shared, "stages", 20000, "stages a cell, where the share test alone decides")
-	flags.IntVar(&o.sizes.judged, "judged", 20000, "stages a cell, where the judge sees flows")
+	flags.IntVar(&o.sizes.judged, "judged", 5000, "stages a cell, where the judge sees flows")
 	flags.Uint64Var(&o.seed, "seed", 1, "of all chance")
 	flags.BoolVar(&o.update, "update", false, "write the tables into the page")
 	flags.StringVar(&o.page, "page", "docs/verdict.md", "the page")

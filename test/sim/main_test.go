@@ -29,7 +29,7 @@ func TestFlags(t *testing.T) {
 	}
 	o, err := parse(nil, nil)
 	require.NoError(t, err)
-	require.Equal(t, size{20000, 20000}, o.sizes)
+	require.Equal(t, size{20000, 5000}, o.sizes)
 	require.Equal(t, "docs/verdict.md", o.page)
 }
 
