@@ -30,7 +30,10 @@ func portsOf(service manifest.Object, word string) ([]probe.Port, error) {
 }
 
 // prober makes samplers that share one sweep of source ports.
-type prober struct{ options probe.Options }
+type prober struct {
+	options probe.Options
+	note    func(string) // of what a reader of the report should know
+}
 
 func (p *prepared) newProber(o config.Rollout) error {
 	stable, canary := pattern(o.StablePattern), pattern(o.CanaryPattern)
@@ -42,9 +45,10 @@ func (p *prepared) newProber(o config.Rollout) error {
 	if err != nil {
 		return usage(err)
 	}
-	p.prober = &prober{probe.Options{
+	p.prober = &prober{options: probe.Options{
 		Ports: p.options.Ports, Classifier: classifier, Rate: o.Rate, Cursor: probe.NewCursor(p.options.Seed),
-	}}
+		Close: probe.Close(o.Close),
+	}, note: p.note}
 	return nil
 }
 
@@ -55,6 +59,9 @@ func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (
 		return nil, err
 	}
 	options.Seed = seed
+	if warning := probe.Hurry(options.Cursor, options.Rate, options.Addresses); warning != "" {
+		p.note("warning: " + warning)
+	}
 	sampler, err := probe.NewSampler(options)
 	if err != nil {
 		return nil, fmt.Errorf("sampling %s: %w", strings.Join(addresses, ", "), err)

@@ -35,6 +35,9 @@ func (c *Command) sample(ctx context.Context, values config.Values, warnings []s
 		code = ExitInterrupted
 	}
 	judge.Note(sampler.Stats())
+	if warning := probe.Hurry(sampler.Cursor(), sampler.Stats().Rate, samplerOptions.Addresses); warning != "" {
+		c.tell("warning: %s", warning)
+	}
 	measurement := judge.Measurements()[0]
 	write := report.SampleTable
 	if options.Output == "json" {
@@ -81,7 +84,7 @@ func sampling(ctx context.Context, o config.Sample) (probe.Options, rollout.Judg
 	}
 	return probe.Options{
 		Ports: judge.Ports, Addresses: addresses, Classifier: classifier, Rate: o.Rate,
-		Concurrency: o.Concurrency, Count: o.Count.Value, Timeout: o.Timeout, Seed: seed,
+		Concurrency: o.Concurrency, Count: o.Count.Value, Timeout: o.Timeout, Seed: seed, Close: probe.Close(o.Close),
 	}, judge, nil
 }
 

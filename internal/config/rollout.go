@@ -33,6 +33,7 @@ type Rollout struct {
 	Confidence    float64
 	Rate          float64 // flows a second, above 0
 	MaxProbes     Optional[int]
+	Close         string // fin, rst or auto
 	MaxErrorRate  Optional[float64]
 	HoldOpen      int
 
@@ -209,7 +210,7 @@ func (r *reader) rollout() Rollout {
 		Tolerance: r.tolerance(), Confidence: r.confidence(),
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
-		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(),
+		MaxProbes: r.optionalWhole("max-probes", 100_000_000), Close: r.choice("close", "fin", "rst", "auto"), MaxErrorRate: r.maxErrorRate(),
 		HoldOpen: r.whole("hold-open", 0, 10_000),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),

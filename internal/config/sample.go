@@ -27,6 +27,7 @@ type Sample struct {
 	Count       Optional[int] // exactly so many
 	MaxProbes   Optional[int]
 	Timeout     time.Duration // of one flow
+	Close       string        // fin, rst or auto
 	Seed        Optional[uint64]
 	Output      string // table or json
 }
@@ -46,7 +47,7 @@ func ParseSample(v Values) (Sample, error) {
 			func(n float64) bool { return n <= 100_000 }),
 		Concurrency: r.whole("concurrency", 1, 20_000),
 		Count:       r.optionalWhole("count", 100_000_000), MaxProbes: r.optionalWhole("max-probes", 100_000_000),
-		Timeout: r.duration("timeout", false), Seed: r.seed(), Output: r.choice("output", "table", "json"),
+		Timeout: r.duration("timeout", false), Close: r.choice("close", "fin", "rst", "auto"), Seed: r.seed(), Output: r.choice("output", "table", "json"),
 	}
 	sample.Protocol = r.protocol(sample.Probe)
 	if r.text("address") == "" {

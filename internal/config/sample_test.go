@@ -16,7 +16,7 @@ func TestParseSampleDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, config.Sample{
 		Address: "192.0.2.7", Port: 80, Protocol: "tcp", Probe: "auto", Tolerance: 5, Confidence: 95,
-		Rate: 50, Concurrency: 64, Timeout: 5 * time.Second, Output: "table",
+		Rate: 50, Concurrency: 64, Timeout: 5 * time.Second, Close: "fin", Output: "table",
 	}, sample)
 }
 
@@ -26,7 +26,7 @@ func TestParseSampleEverything(t *testing.T) {
 		"address": "lobby.example", "port": "7000", "protocol": "UDP", "probe": "udp",
 		"send": `PING\x00\r\n`, "expect": "^PONG", "stable-pattern": "old", "canary-pattern": "new",
 		"expected-weight": "0", "tolerance": "3", "confidence": "99", "rate": "0", "concurrency": "10", "count": "500",
-		"timeout": "1s", "seed": "18446744073709551615", "output": "json",
+		"timeout": "1s", "close": "auto", "seed": "18446744073709551615", "output": "json",
 	}))
 	require.NoError(t, err)
 	require.Equal(t, config.Sample{
@@ -35,7 +35,7 @@ func TestParseSampleEverything(t *testing.T) {
 		StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
 		ExpectedWeight: config.Optional[float64]{Set: true}, Tolerance: 3, Confidence: 99,
 		Concurrency: 10, Count: config.Optional[int]{Value: 500, Set: true},
-		Timeout: time.Second, Seed: config.Optional[uint64]{Value: 1<<64 - 1, Set: true}, Output: "json",
+		Timeout: time.Second, Close: "auto", Seed: config.Optional[uint64]{Value: 1<<64 - 1, Set: true}, Output: "json",
 	}, sample)
 }
 

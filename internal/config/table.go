@@ -82,6 +82,8 @@ func probeInputs() []Input {
 			Help: "New flows per second"},
 		{Name: "max-probes", Scope: rollout(), Default: "auto",
 			Help: "Most flows sampled in a stage; `auto` is four times the planned sample size"},
+		{Name: "close", Scope: measured, Default: "fin",
+			Help: "How a TCP flow ends once its answer is read: `fin` finishes it, `rst` resets it, which frees source ports in every NAT on the way within seconds but may look like an error in the service's log, `auto` resets only where the rate would use a source port again within two minutes"},
 		{Name: "max-error-rate", Scope: rollout(), Default: "off",
 			Help: "Most failed flows of either version, in percent, or `off`"},
 		{Name: "hold-open", Scope: rollout(), Default: "0",

@@ -67,6 +67,7 @@ func (f *held) echo(banner script) error {
 	}
 	f.recognise()
 	f.received, f.deadline = 0, time.Now().Add(f.until)
+	f.due = f.deadline
 	if err := f.socket.SetDeadline(f.deadline); err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (f *held) echo(banner script) error {
 
 // hear waits for something until then, for ever if that is the zero time.
 func (f *held) hear(until time.Time) error {
-	f.received, f.deadline = 0, until
+	f.received, f.deadline, f.due = 0, until, until
 	return f.receive(until)
 }
 
