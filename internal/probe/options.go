@@ -65,7 +65,7 @@ func (o Options) paced() Options {
 	if len(o.Ports) == 0 { // whoever asks for defaults alone
 		return o
 	}
-	rates := portRates(o.Rate, o.Ports)
+	rates := PortRates(o.Rate, o.Ports)
 	sum := 0.0
 	for _, rate := range rates {
 		sum += rate

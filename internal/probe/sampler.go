@@ -92,7 +92,7 @@ func newRun(s *Sampler) *run {
 	return &run{
 		Sampler:  s,
 		begin:    time.Now(),
-		schedule: newSchedule(o.Seed, portRates(o.Rate, o.Ports), len(o.Addresses)),
+		schedule: newSchedule(o.Seed, PortRates(o.Rate, o.Ports), len(o.Addresses)),
 		skipped:  make([]int, len(o.Ports)),
 		tokens:   make(chan struct{}, s.window),
 		results:  make(chan Flow, s.window),

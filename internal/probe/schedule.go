@@ -57,10 +57,10 @@ func newSchedule(seed uint64, rates []float64, addresses int) *schedule {
 	return s
 }
 
-// portRates is how the rate of a sampler is shared by its ports: evenly, except that
+// PortRates is how the rate of a sampler is shared by its ports: evenly, except that
 // none goes faster than it may. What one leaves is not given to the others. Without a
 // rate, and with a limit, all go as fast as the slowest may.
-func portRates(rate float64, ports []Port) []float64 {
+func PortRates(rate float64, ports []Port) []float64 {
 	rates := make([]float64, len(ports))
 	slowest := math.Inf(1)
 	for i, port := range ports {

@@ -10,7 +10,7 @@ import (
 )
 
 func slots(seed uint64, rate float64, ports, addresses, n int) []slot {
-	s := newSchedule(seed, portRates(rate, make([]Port, ports)), addresses)
+	s := newSchedule(seed, PortRates(rate, make([]Port, ports)), addresses)
 	var all []slot
 	for range n {
 		all = append(all, s.next())
@@ -225,7 +225,7 @@ func TestPortRates(t *testing.T) {
 		for _, limit := range row.limits {
 			ports = append(ports, Port{Rate: limit})
 		}
-		require.Equal(t, row.want, portRates(row.rate, ports), "%+v", row)
+		require.Equal(t, row.want, PortRates(row.rate, ports), "%+v", row)
 	}
 }
 
