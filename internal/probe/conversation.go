@@ -35,7 +35,9 @@ type conversation struct {
 	heard    time.Time // of the first byte
 	resent   int
 	reader   *bufio.Reader // of exchanges that parse
-	over     io.ReadWriter // what lies on the socket and is talked over; nil: the socket itself
+	over     io.ReadWriter // TLS, if there is any: what is talked over; nil: the socket itself
+	name     string        // of the server, as TLS was told
+	captured [][]int       // by step: where in the buffer its expression and its groups matched
 	lingers  bool          // the last word is said: hear the other side out before closing
 
 	mu     sync.Mutex
@@ -55,7 +57,7 @@ func (c *conversation) reset(p Port, address netip.Addr, begin time.Time, timeou
 	c.begin, c.deadline = begin, begin.Add(p.Timeouts.total(timeout))
 	c.due = c.limit(begin, c.limits.Connect)
 	c.received, c.answer, c.heard, c.resent = 0, nil, time.Time{}, 0
-	c.over, c.lingers = nil, false
+	c.over, c.name, c.lingers = nil, "", false
 }
 
 // limit is when a phase that begins then has to be over, if it may last so long; 0 is
