@@ -86,7 +86,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"nothing can move", "max-surge", "0%", `input "max-surge": "0%" is not allowed: input "max-unavailable" is zero too, so no pod could ever be replaced
   hint: set max-surge to 1 or more`},
 		{"weight error", "max-weight-error", "101", `input "max-weight-error": "101" is not allowed: a percentage from 0 to 100`},
-		{"probe", "probe", "dns", `input "probe": "dns" is not allowed: allowed are auto, tcp, udp and http`},
+		{"probe", "probe", "ftp", `input "probe": "ftp" is not allowed: allowed are auto, tcp, udp, tls, http, https, dns, redis and grpc, or YAML, or the name of a file that holds it`},
 		{"address with port", "address", "192.0.2.7:80", `input "address": "192.0.2.7:80" is not allowed: an IP address or a host name
   hint: leave the port out: it is not part of the address`},
 		{"address with scheme", "address", "http://lobby", `input "address": "http://lobby" is not allowed: an IP address or a host name

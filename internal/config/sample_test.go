@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestParseSampleDefaults(t *testing.T) {
 	sample, err := config.ParseSample(load(t, "sample", leastSample()))
 	require.NoError(t, err)
 	require.Equal(t, config.Sample{
-		Address: "192.0.2.7", Port: 80, Protocol: "tcp", Probe: "auto", Tolerance: 5, Confidence: 95,
+		Address: "192.0.2.7", Port: 80, Probe: "auto", Tolerance: 5, Confidence: 95,
 		Rate: 50, Concurrency: 64, Timeout: 5 * time.Second, Close: "fin", Output: "table",
 	}, sample)
 }
@@ -41,10 +42,21 @@ func TestParseSampleEverything(t *testing.T) {
 
 func TestParseSampleProtocolFollowsProbe(t *testing.T) {
 	t.Parallel()
-	for probe, want := range map[string]string{"auto": "tcp", "tcp": "tcp", "http": "tcp", "udp": "udp"} {
+	for probe, protocols := range map[string][]string{
+		"auto": {"tcp", "udp"}, "dns": {"tcp", "udp"}, "steps: []": {"tcp", "udp"}, "probes.yaml": {"tcp", "udp"},
+		"udp": {"udp"}, "tcp": {"tcp"}, "http": {"tcp"}, "grpc": {"tcp"},
+	} {
 		sample, err := config.ParseSample(load(t, "sample", with(leastSample(), map[string]string{"probe": probe})))
 		require.NoError(t, err)
-		require.Equal(t, want, sample.Protocol, probe)
+		require.Empty(t, sample.Protocol, "the probe decides")
+		for _, protocol := range []string{"tcp", "udp"} {
+			_, err := config.ParseSample(load(t, "sample", with(leastSample(), map[string]string{"probe": probe, "protocol": protocol})))
+			if slices.Contains(protocols, protocol) {
+				require.NoError(t, err, "%s over %s", probe, protocol)
+			} else {
+				require.ErrorContains(t, err, `it contradicts input "probe", which is `+probe)
+			}
+		}
 	}
 }
 
@@ -57,6 +69,7 @@ func TestParseSampleProblems(t *testing.T) {
 	}{
 		{"port", map[string]string{"port": "65536"}, `input "port": "65536" is not allowed: a whole number from 1 to 65535`},
 		{"protocol", map[string]string{"protocol": "sctp"}, `input "protocol": "sctp" is not allowed: allowed are auto, tcp and udp`},
+		{"two probes", map[string]string{"probe": "port: 80", "send": "x"}, `input "probe": "port: 80" is not allowed: leave it out together with send and expect, which are a probe of their own`},
 		{"probe against protocol", map[string]string{"probe": "http", "protocol": "udp"}, `input "protocol": "udp" is not allowed: it contradicts input "probe", which is http`},
 		{"protocol against probe", map[string]string{"probe": "udp", "protocol": "tcp"}, `input "protocol": "tcp" is not allowed: it contradicts input "probe", which is udp`},
 		{"weight", map[string]string{"expected-weight": "120", "canary-pattern": "new"}, `input "expected-weight": "120" is not allowed: a percentage from 0 to 100`},

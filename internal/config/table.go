@@ -67,7 +67,7 @@ func probeInputs() []Input {
 	asked := append(looking(), CommandSample)
 	return []Input{
 		{Name: "probe", Scope: asked, Default: "auto",
-			Help: "How a flow asks: `tcp` (reads the banner), `udp`, `http`, or `auto` (by the port's protocol, appProtocol and name)"},
+			Help: "How a flow asks: `tcp` (reads the banner), `udp`, `tls` (the certificate is the answer), `http`, `https`, `dns`, `redis`, `grpc`, or `auto` (by the port's protocol, appProtocol and name); or YAML, or the name of a file that holds it, with an entry for each port"},
 		{Name: "address", Scope: looking(), Meaning: "the Service's own",
 			Help: "IP address or host name to sample instead of the Service's own"},
 		{Name: "stable-pattern", Scope: measured, Meaning: "required for `run`",

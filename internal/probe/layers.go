@@ -103,6 +103,15 @@ func secure(name string, inner Exchange, alpn ...string) Exchange {
 	return layered{name: name, inner: inner, layers: Layers{TLS: &TLS{Insecure: true, ALPN: alpn}}}
 }
 
+// With is an exchange with its layers around another one.
+func With(outer, inner Exchange) Exchange {
+	if l, ok := outer.(layered); ok {
+		l.inner = inner
+		return l
+	}
+	return inner
+}
+
 // innermost is an exchange without its layers.
 func innermost(e Exchange) Exchange {
 	if l, ok := e.(layered); ok {
