@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -145,4 +146,16 @@ func TestHeldDNS(t *testing.T) {
 	at := time.Now()
 	version.Store("new")
 	requireEnd(t, h, EndMoved, at)
+}
+
+// FuzzIdentity: whatever comes back, its text is one line.
+func FuzzIdentity(f *testing.F) {
+	question, err := ask(7, identities()[0])
+	require.NoError(f, err)
+	f.Add(question)
+	f.Add([]byte("hello"))
+	f.Fuzz(func(t *testing.T, datagram []byte) {
+		text := string(chaos{}.text(datagram))
+		require.LessOrEqual(t, strings.Count(text, "\n"), 1)
+	})
 }

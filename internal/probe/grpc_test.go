@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // serveHTTP2 is the standard library's server, over TLS if there is a config.
@@ -159,4 +161,36 @@ func TestGRPCFrames(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzReply reads responses, however broken, frame by frame: it ends, without a panic,
+// and what it shows of them is text on lines of their own.
+func FuzzReply(f *testing.F) {
+	var frames bytes.Buffer
+	framer := http2.NewFramer(&frames, nil)
+	require.NoError(f, framer.WriteSettings())
+	require.NoError(f, framer.WritePing(false, [8]byte{1}))
+	require.NoError(f, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, EndHeaders: true, BlockFragment: []byte{0x88}}))
+	require.NoError(f, framer.WriteData(1, true, []byte("\x00\x00\x00\x00\x02\x08\x01")))
+	f.Add(frames.Bytes())
+	f.Add([]byte("HTTP/1.1 200 OK\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, heard []byte) {
+		framer := http2.NewFramer(io.Discard, bytes.NewReader(heard))
+		framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		var r reply
+		for !r.ended {
+			frame, err := framer.ReadFrame()
+			if err == nil {
+				err = r.take(framer, frame)
+			}
+			if err != nil {
+				break
+			}
+		}
+		if err := r.judge(); err == nil {
+			require.Len(t, r.fields[":status"], 3)
+		}
+		require.LessOrEqual(t, len(r.body), 2*MaxAnswer)
+		require.NotContains(t, r.text.String(), "\r")
+	})
 }

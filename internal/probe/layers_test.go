@@ -2,10 +2,12 @@ package probe
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -47,11 +49,18 @@ func TestProxyHeader(t *testing.T) {
 	v6 := ProxyV2.header(from6, to6)
 	require.Equal(t, signature+"\x21\x21\x00\x24\x20\x01\x0d\xb8", string(v6[:20]))
 	require.Len(t, v6, 16+36)
+	require.Equal(t, "PROXY UNKNOWN\r\n", string(ProxyV1.unknown()))
+	require.Equal(t, signature+"\x20\x00\x00\x00", string(ProxyV2.unknown()))
+	here, there := net.Pipe()
+	_, err := local(here)
+	require.Error(t, err, "what has no address of its own")
+	require.NoError(t, errors.Join(here.Close(), there.Close()))
 }
 
 // TestProxy: the header has the flow's own addresses, and TLS comes after it.
 func TestProxy(t *testing.T) {
 	t.Parallel()
+	requireIPv6(t)
 	config := &tls.Config{Certificates: []tls.Certificate{newAuthority(t).issue(t, "old")}}
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		headers := make(chan string, 3)
@@ -135,6 +144,35 @@ func TestStartTLS(t *testing.T) {
 				require.Contains(t, string(f.Answer), "dns: new.example\n")
 			}
 		})
+	}
+}
+
+// TestStepsBehindStartTLS: what was said in the clear answers none of the steps, and
+// is part of what patterns see.
+func TestStepsBehindStartTLS(t *testing.T) {
+	t.Parallel()
+	config := &tls.Config{Certificates: []tls.Certificate{newAuthority(t).issue(t, "x")}}
+	port := serveTCP(t, "127.0.0.1", func(c net.Conn) {
+		say("+OK old\r\n")(c)
+		if hear(c) != "STLS\r\n" {
+			return
+		}
+		say("+OK begin\r\n")(c)
+		endTLS(tls.Server(c, config), c, func(c net.Conn) {
+			if hear(c) == "CAPA\r\n" {
+				say("+OK secret\r\n")(c)
+			}
+		}, nil)
+	})
+	var err error
+	port.Exchange, err = Layers{StartTLS: "pop3"}.Around(NewScript(
+		Step{Send: []byte("CAPA\r\n"), Expect: regexp.MustCompile(`^\+OK (\w+)\r\n`)},
+	))
+	require.NoError(t, err)
+	for _, f := range sample(t, Options{Ports: []Port{port}, Count: 3}) {
+		require.Equal(t, Answered, f.Class, "%v", f.Err)
+		require.Equal(t, Stable, f.Version)
+		require.Equal(t, "+OK old\r\n+OK begin\r\n+OK secret\r\n", string(f.Answer))
 	}
 }
 

@@ -24,6 +24,8 @@ type Options struct {
 	Timeout     time.Duration // of one flow, where its port has none; 0: 5 s
 	Close       Close         // of TCP flows whose answer was read; empty: FIN
 
+	Warn func(string) // what a reader of the results should know of the sampling; nil: nobody is told
+
 	Seed   uint64  // of the schedule and of where the sweep of source ports begins
 	Cursor *Cursor // carries the sweep over from an earlier sampler; nil: a new one
 }

@@ -17,16 +17,28 @@ const (
 	ProxyV2 ProxyHeader = "v2"
 )
 
+// proxySignature begins a header of version 2.
+const proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
+
 func proxyHeaders() []ProxyHeader { return []ProxyHeader{"", ProxyV1, ProxyV2} }
 
 // send begins the connection.
 func (p ProxyHeader) send(c *conversation) error {
 	from, err := local(c.socket)
-	if err != nil {
-		return localError("asking for a socket's own address", err)
+	if err != nil { // a connection that goes through something else
+		return c.send(p.unknown())
 	}
 	to := netip.AddrPortFrom(c.target.Addr().WithZone(""), c.target.Port())
 	return c.send(p.header(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), to))
+}
+
+// unknown is the header of a connection whose own address nobody knows.
+func (p ProxyHeader) unknown() []byte {
+	if p == ProxyV1 {
+		return []byte("PROXY UNKNOWN\r\n")
+	}
+	const local, unspecified = 0x20, 0
+	return append([]byte(proxySignature), local, unspecified, 0, 0)
 }
 
 // header is what the connection begins with.
@@ -44,6 +56,6 @@ func (p ProxyHeader) header(from, to netip.AddrPort) []byte {
 	addresses = append(addresses, to.Addr().AsSlice()...)
 	addresses = binary.BigEndian.AppendUint16(addresses, from.Port())
 	addresses = binary.BigEndian.AppendUint16(addresses, to.Port())
-	header := append([]byte("\r\n\r\n\x00\r\nQUIT\n"), proxy, code)
+	header := append([]byte(proxySignature), proxy, code)
 	return append(binary.BigEndian.AppendUint16(header, uint16(len(addresses))), addresses...)
 }

@@ -33,6 +33,9 @@ func NewSampler(o Options) (*Sampler, error) {
 	}
 	o = o.withDefaults()
 	// Twice what can start while one flow hangs until its timeout.
+	if warning := Hurry(o.Cursor, o.Rate, o.Addresses); warning != "" && o.Warn != nil {
+		o.Warn(warning)
+	}
 	window := max(minWindow, int(2*o.Rate*o.longest().Seconds()))
 	return &Sampler{options: o, window: window, hurried: o.Rate == 0 || o.Cursor.Reuse(o.Rate) < ReuseDistance}, nil
 }

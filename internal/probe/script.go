@@ -161,9 +161,10 @@ func (s script) part(c *conversation) {
 	}
 }
 
-// follow takes one step after the other, and says where the last answer ends.
+// follow takes one step after the other, and says where the last answer ends. What was
+// heard before is no answer to any of them.
 func (s script) follow(c *conversation) (int, error) {
-	matched := 0
+	matched := c.received
 	c.captured = c.captured[:0]
 	for _, step := range s.steps {
 		if len(step.Send)+len(step.Refs) > 0 {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,4 +157,53 @@ func TestRedis(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHeldSaysNoGoodbye: a flow that is held has no last word, so that it lives on.
+func TestHeldSaysNoGoodbye(t *testing.T) {
+	t.Parallel()
+	heard := make(chan string, 3)
+	port := serveTCP(t, "127.0.0.1", func(c net.Conn) {
+		hear(c)
+		say("$5\r\nold-1\r\n")(c)
+		heard <- hear(c)
+	})
+	port.Exchange = preset(t, "redis")
+	h := holding(t, often, 3, port)
+	for _, f := range h.Flows() {
+		require.NoError(t, f.Err)
+		require.True(t, f.Watched)
+		require.Equal(t, Stable, f.Version)
+		require.Empty(t, f.How)
+	}
+	h.Close()
+	for range 3 {
+		require.Empty(t, <-heard, "nothing but the end")
+	}
+}
+
+// TestHeldStepsOverUDP repeats the last question, with what the first answer held.
+func TestHeldStepsOverUDP(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	var strange atomic.Int64
+	port := serveUDP(t, "127.0.0.1", func(datagram []byte, reply func(string)) {
+		switch string(datagram) {
+		case "hello":
+			reply("token 7\n")
+		case "ask 7":
+			asked.Add(1)
+			reply("old web-1")
+		default:
+			strange.Add(1)
+		}
+	})
+	port.Exchange = NewScript(
+		Step{Send: []byte("hello"), Expect: regexp.MustCompile(`token (\d)`)},
+		Step{Send: []byte("ask "), Refs: []Ref{{At: 4, Group: 1}}, Expect: regexp.MustCompile("old")},
+	)
+	h := holding(t, seldom, 2, port)
+	await(t, &asked, 4)
+	requireAlive(t, h, Stable, "web-1")
+	require.Zero(t, strange.Load())
 }

@@ -139,6 +139,7 @@ func (n node) entry() entry {
 			"port", "protocol", "steps", "goodbye", "tls", "starttls", "proxyProtocol", "timeouts", "rate")
 		e.exchange = fields["steps"].script(fields["goodbye"], e.protocol)
 	default:
+		n.mustLogIn(fields)
 		e.bare = !fields["preset"].there() && (e.layers.TLS != nil || e.layers.StartTLS != "")
 		e.exchange = n.preset(preset, fields)
 	}
@@ -150,6 +151,13 @@ func (n node) entry() entry {
 		}
 	}
 	return e
+}
+
+// mustLogIn rejects what would end a connection to MySQL before the login.
+func (n node) mustLogIn(fields map[string]node) {
+	if e := fields["starttls"]; e.value == "mysql" && !fields["steps"].there() {
+		e.reject("mysql needs steps that log in: the server blocks clients that hang up before")
+	}
 }
 
 // only rejects the keys that are written and not among those.

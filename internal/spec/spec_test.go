@@ -260,6 +260,7 @@ func TestParseOther(t *testing.T) {
 		"a: b: c":             "it is not YAML: mapping values are not allowed in this context",
 		"port: 1\nport: 2":    "it is not YAML: ",
 		"hello\n":             "entry 1: it has to be a mapping",
+		"starttls: mysql":     "entry 1: starttls: mysql needs steps that log in: the server blocks clients that hang up before",
 		"[{}, {port: 1}, {}]": "entry 3: there is another entry for it",
 		"{port: '0'}":         `port "0": port: it has to be a number`,
 		"{port: 1.5}":         `port 1.5: port: it has to be a number`,
@@ -296,4 +297,24 @@ func FuzzParse(f *testing.F) {
 			require.NotContains(t, err.Error(), secret)
 		}
 	})
+}
+
+// TestDocumentation: every block of YAML in the guide is one that the program takes.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	certificate, _ := pair(t)
+	s := source{env: map[string]string{"LOBBY_TOKEN": "x"}, files: map[string]string{"certs/ca.pem": certificate}}
+	guide, err := os.ReadFile("../../docs/probes.md")
+	require.NoError(t, err)
+	blocks := 0
+	for i, part := range strings.Split(string(guide), "```yaml\n") {
+		text, _, _ := strings.Cut(part, "```")
+		if i == 0 || strings.Contains(text, "uses:") {
+			continue
+		}
+		_, err := spec.Parse(text, s.spec())
+		require.NoError(t, err, text)
+		blocks++
+	}
+	require.GreaterOrEqual(t, blocks, 9)
 }

@@ -122,12 +122,13 @@ func TestSamplerNotesAHurry(t *testing.T) {
 		var noted []string
 		p := prober{options: probe.Options{
 			Ports: []probe.Port{{Number: 80, Protocol: probe.TCP, Exchange: exchange}}, Rate: 90_000, Cursor: probe.NewCursor(1),
-		}, note: func(text string) { noted = append(noted, text) }}
+			Warn: func(text string) { noted = append(noted, text) },
+		}}
 		_, err := p.Sampler(t.Context(), []string{address}, 1)
 		require.NoError(t, err)
 		require.Len(t, noted, notes, address)
 		for _, note := range noted {
-			require.Contains(t, note, "warning: at 90000 flows a second each source port is used again after 0s")
+			require.Contains(t, note, "at 90000 flows a second each source port is used again after 0s")
 		}
 	}
 }
