@@ -140,7 +140,7 @@ func (p *prepared) listen(ctx context.Context, facts preflight.Facts) ([]report.
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("service %q has no load balancer address", p.record.Service)
 	}
-	p.prober.options.Rate, p.prober.options.Count = listenRate, int(listenFor.Seconds()*listenRate)
+	p.prober.options.Rate, p.prober.options.Count = listenRate, listenTo(p.options.Ports)
 	flows, err := p.prober.Sampler(ctx, addresses, uint64(rand.Uint32()))
 	if err != nil {
 		return nil, err
@@ -162,6 +162,16 @@ func (p *prepared) listen(ctx context.Context, facts preflight.Facts) ([]report.
 		h.Add(p.withoutSecrets(flow.Answer), names)
 	}
 	return heard, ctx.Err()
+}
+
+// listenTo is how many flows doctor asks for: what the ports allow in its time, and one
+// each at least.
+func listenTo(ports []probe.Port) int {
+	flows := 0.0
+	for _, rate := range probe.PortRates(listenRate, ports) {
+		flows += rate * listenFor.Seconds()
+	}
+	return max(len(ports), int(flows))
 }
 
 // withoutSecrets is an answer without what the prober said and a server may repeat.

@@ -132,3 +132,11 @@ func TestSamplerNotesAHurry(t *testing.T) {
 		}
 	}
 }
+
+// TestListenTo: doctor takes three seconds, whatever a port allows.
+func TestListenTo(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 90, listenTo([]probe.Port{{}, {}}))
+	require.Equal(t, 46, listenTo([]probe.Port{{}, {Rate: 0.5}}))
+	require.Equal(t, 1, listenTo([]probe.Port{{Rate: 0.1}}))
+}
