@@ -66,7 +66,7 @@ func (c *conversation) resolve(name string) (*dnsmessage.Message, error) {
 			break
 		}
 		var message dnsmessage.Message
-		if err := message.Unpack(packet); err != nil {
+		if err = message.Unpack(packet); err != nil {
 			return nil, fmt.Errorf("reading an answer of %d bytes: %w", len(packet), err)
 		}
 		if message.ID == id && message.Response {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,7 +191,7 @@ func FuzzMeasures(f *testing.F) {
 				require.Zero(t, size)
 			}
 			if size > 0 { // what comes later does not change what has come
-				again, err := measure(append(heard[:len(heard):len(heard)], "\r\n$x"...))
+				again, err := measure(append(slices.Clip(heard), "\r\n$x"...))
 				require.NoError(t, err)
 				require.Equal(t, size, again)
 			}

@@ -40,7 +40,7 @@ func (t *TLS) handshake(c *conversation) error {
 		config.ServerName = c.target.Addr().WithZone("").String()
 	}
 	over := tls.Client(wire{c}, config)
-	if err := over.Handshake(); err != nil {
+	if err := over.Handshake(); err != nil { //nolint:noctx // the conversation's deadline ends it, and cut
 		return unsecured(err)
 	}
 	c.over, c.name = over, t.ServerName

@@ -27,9 +27,11 @@ func later(version string) string {
 	return version[:at] + strings.Repeat("9", len(version)-at)
 }
 
-// mariadb: many times max_connect_errors flows by the recipe, and the prober is still
+// TestMariaDB: many times max_connect_errors flows by the recipe, and the prober is still
 // let in; that it would not be without the recipe is shown at the end.
-func mariadb(t *testing.T, n network) {
+func TestMariaDB(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	all := backends(t)
 	for _, b := range all {
 		data := filepath.Join(b.dir, "data")
@@ -73,8 +75,10 @@ func query(t *testing.T, b backend, statement string) string {
 	return strings.TrimSpace(out)
 }
 
-// postgresql: the recipe, and nothing in the log about who left.
-func postgresql(t *testing.T, n network) {
+// TestPostgreSQL: the recipe, and nothing in the log about who left.
+func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	binaries, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	require.NoError(t, err)
 	require.NotEmpty(t, binaries)
@@ -99,8 +103,10 @@ func postgresql(t *testing.T, n network) {
 	}
 }
 
-// mosquitto: the recipe.
-func mosquitto(t *testing.T, n network) {
+// TestMosquitto: the recipe.
+func TestMosquitto(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	is := version(t, "sh", "-c", "mosquitto -h || true")
 	for _, b := range backends(t) {
 		config := write(t, filepath.Join(b.dir, "mosquitto.conf"), fmt.Sprintf("user root\nlistener 1883 %s\nallow_anonymous true\nlog_type all\n", b.address))
@@ -110,8 +116,10 @@ func mosquitto(t *testing.T, n network) {
 	n.requireSplit(t, asked{port: "1883", probe: recipe(t, "mqtt"), stable: "version " + regexp.QuoteMeta(is), canary: "version " + regexp.QuoteMeta(later(is))})
 }
 
-// memcached: the recipe, and no connection that was turned away.
-func memcached(t *testing.T, n network) {
+// TestMemcached: the recipe, and no connection that was turned away.
+func TestMemcached(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	is := version(t, "memcached", "-V")
 	all := backends(t)
 	for _, b := range all {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,7 +43,9 @@ type network struct{ client, server string }
 // newNetwork makes one that lasts as long as the test.
 func newNetwork(t *testing.T) network {
 	t.Helper()
-	n := network{client: fmt.Sprintf("l4-client-%d", os.Getpid()), server: fmt.Sprintf("l4-server-%d", os.Getpid())}
+	require.Zero(t, os.Getuid(), "network namespaces take root")
+	name := strings.ToLower(strings.TrimPrefix(t.Name(), "Test"))
+	n := network{client: fmt.Sprintf("l4-%s-client-%d", name, os.Getpid()), server: fmt.Sprintf("l4-%s-server-%d", name, os.Getpid())}
 	for _, name := range []string{n.client, n.server} {
 		command(t, "", "ip", "netns", "add", name)
 		t.Cleanup(func() { command(t, "", "ip", "netns", "delete", name) })
@@ -99,7 +102,7 @@ func (n network) start(t *testing.T, dir string, argv ...string) process {
 		_ = cmd.Wait() // it was told to end
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):

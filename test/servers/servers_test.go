@@ -35,23 +35,10 @@ func backends(t *testing.T) []backend {
 // at are the addresses of both on a port.
 func at(port string) []string { return []string{old + ":" + port, canary + ":" + port} }
 
-// TestServers asks every kind of server in turns, several at a time.
-func TestServers(t *testing.T) {
-	require.Zero(t, os.Getuid(), "network namespaces take root")
+// TestNginx: presets http, https and tls, and HTTP behind the PROXY protocol.
+func TestNginx(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
-	for name, test := range map[string]func(*testing.T, network){
-		"nginx": nginx, "openssh": openssh, "opensmtpd": opensmtpd, "redis": redis, "mariadb": mariadb, "postgresql": postgresql,
-		"mosquitto": mosquitto, "memcached": memcached, "bind9": bind9, "socat": socat, "grpc": grpc, "dovecot": dovecot, "dnsmasq": dnsmasq,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, n)
-		})
-	}
-}
-
-// nginx: presets http, https and tls, and HTTP behind the PROXY protocol.
-func nginx(t *testing.T, n network) {
 	for _, b := range backends(t) {
 		certificate(t, b.dir, b.name)
 		config := fmt.Sprintf(`daemon off; user root; pid nginx.pid; error_log stderr; worker_processes 1;
@@ -85,9 +72,11 @@ http {
 	n.requireSplit(t, asked{port: "80", probe: "http", stable: version.stable, canary: version.canary, close: "rst", rate: 200})
 }
 
-// openssh: the recipe at its own rate, and no word in the server's log of connections
+// TestOpenSSH: the recipe at its own rate, and no word in the server's log of connections
 // that were dropped or held against the prober.
-func openssh(t *testing.T, n network) {
+func TestOpenSSH(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	var logs []string
 	for _, b := range backends(t) {
 		key := filepath.Join(b.dir, "key")
@@ -112,9 +101,11 @@ func openssh(t *testing.T, n network) {
 	}
 }
 
-// opensmtpd: the recipe, and the banner with preset tcp. One process listens for both,
+// TestOpenSMTPD: the recipe, and the banner with preset tcp. One process listens for both,
 // with a name each.
-func opensmtpd(t *testing.T, n network) {
+func TestOpenSMTPD(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	all := backends(t)
 	var config strings.Builder
 	for _, b := range all {
@@ -131,8 +122,10 @@ func opensmtpd(t *testing.T, n network) {
 	require.NotContains(t, read(t, p.log), "too many")
 }
 
-// dovecot: STARTTLS of IMAP, POP3 and SMTP.
-func dovecot(t *testing.T, n network) {
+// TestDovecot: STARTTLS of IMAP, POP3 and SMTP.
+func TestDovecot(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	for _, b := range backends(t) {
 		certificate(t, b.dir, b.name)
 		config := write(t, filepath.Join(b.dir, "dovecot.conf"), fmt.Sprintf(`base_dir = %[1]s/run
@@ -173,8 +166,10 @@ userdb {
 	}
 }
 
-// redis: the preset; what tells the two apart is where their configuration lies.
-func redis(t *testing.T, n network) {
+// TestRedis: the preset; what tells the two apart is where their configuration lies.
+func TestRedis(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	for _, b := range backends(t) {
 		config := write(t, filepath.Join(b.dir, "redis.conf"), "bind "+b.address+"\nprotected-mode no\nsave \"\"\ndir "+b.dir+"\n")
 		n.start(t, b.dir, "redis-server", config)
@@ -187,18 +182,42 @@ func redis(t *testing.T, n network) {
 	}
 }
 
-// socat: preset udp, with a server that answers any datagram.
-func socat(t *testing.T, n network) {
+// TestXinetd: preset udp, with a server that tells any datagram what time it is, and in
+// which zone. What it allows by default is 50 flows a second, ten seconds of silence
+// beyond that; a service that is probed needs more, as it does for its own clients.
+func TestXinetd(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	for _, b := range backends(t) {
-		n.start(t, b.dir, "socat", "UDP-RECVFROM:7777,bind="+b.address+",fork", "SYSTEM:read line; echo "+b.name)
+		config := write(t, filepath.Join(b.dir, "xinetd.conf"), fmt.Sprintf(`defaults
+{
+	cps = 10000 1
+	instances = UNLIMITED
+	per_source = UNLIMITED
+}
+service daytime
+{
+	type = INTERNAL UNLISTED
+	id = daytime
+	socket_type = dgram
+	protocol = udp
+	port = 7777
+	bind = %s
+	user = root
+	wait = yes
+}
+`, b.address))
+		n.start(t, b.dir, "env", "TZ="+b.name+"0", "xinetd", "-dontfork", "-f", config, "-pidfile", filepath.Join(b.dir, "pid"), "-filelog", "/dev/stderr")
 	}
 	n.listens(t, "u", at("7777")...)
-	n.requireSplit(t, asked{port: "7777", probe: "udp", stable: "^old", canary: "^new"})
+	n.requireSplit(t, asked{port: "7777", probe: "udp", stable: "old\r?\n$", canary: "new\r?\n$"})
 }
 
-// bind9: preset dns over TCP, and over UDP at the rate of the recipe, since BIND limits
+// TestBIND: preset dns over TCP, and over UDP at the rate of the recipe, since BIND limits
 // its answers there; that it does so is shown at the end.
-func bind9(t *testing.T, n network) {
+func TestBIND(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	for _, b := range backends(t) {
 		config := write(t, filepath.Join(b.dir, "named.conf"), fmt.Sprintf(`options {
 	directory %[1]q; pid-file none; session-keyfile none; managed-keys-directory %[1]q;
@@ -222,8 +241,10 @@ controls {};
 	require.Positive(t, r.Errors["timeout"], "without a limit the server drops answers: the recipe is needed")
 }
 
-// dnsmasq: preset dns over UDP at full rate.
-func dnsmasq(t *testing.T, n network) {
+// TestDnsmasq: preset dns over UDP at full rate.
+func TestDnsmasq(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	is := regexp.MustCompile(`\d+\.\d+`).FindString(command(t, "", "dnsmasq", "--version"))
 	for _, b := range backends(t) {
 		n.start(t, b.dir, another(t, b, "/usr/sbin/dnsmasq", "dnsmasq-"+is, "dnsmasq-"+later(is)), "--keep-in-foreground", "--conf-file=/dev/null",
@@ -236,8 +257,10 @@ func dnsmasq(t *testing.T, n network) {
 	})
 }
 
-// grpc: the preset against gRPC's own server, in the clear.
-func grpc(t *testing.T, n network) {
+// TestGRPC: the preset against gRPC's own server, in the clear.
+func TestGRPC(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
 	for _, b := range backends(t) {
 		n.start(t, b.dir, health(t), b.address+":50051", b.name)
 	}
