@@ -96,13 +96,14 @@ servers: bin/l4-canary server-packages
 # they are installed, and what was there before is put back.
 SERVER_PACKAGES := nginx:nginx-light redis-server:redis-server mariadbd:mariadb-server smtpd:opensmtpd sshd:openssh-server \
   mosquitto:mosquitto memcached:memcached named:bind9 dnsmasq:dnsmasq-base dovecot:dovecot-imapd pop3-login:dovecot-pop3d submission-login:dovecot-submissiond \
-  xinetd:xinetd socat:socat nft:nftables ip:iproute2
+  socat:socat nft:nftables ip:iproute2
 server-packages:
 	@export PATH="$$PATH:/usr/sbin:/usr/lib/dovecot" missing="" policy=/usr/sbin/policy-rc.d; \
 	for tool in $(SERVER_PACKAGES); do \
 	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
 	done; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	ls /usr/lib/nginx/modules/ngx_stream_module.so >/dev/null 2>&1 || missing="$$missing libnginx-mod-stream"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing$$missing"; \
 	  kept="$$(mktemp)"; had=""; if [ -e $$policy ]; then cp -a $$policy "$$kept"; had=1; fi; \

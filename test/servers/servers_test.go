@@ -72,6 +72,28 @@ http {
 	n.requireSplit(t, asked{port: "80", probe: "http", stable: version.stable, canary: version.canary, close: "rst", rate: 200})
 }
 
+// TestUDP: preset udp, and steps over UDP, with nginx's stream module, which answers any
+// datagram.
+func TestUDP(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	for _, b := range backends(t) {
+		config := write(t, filepath.Join(b.dir, "nginx.conf"), fmt.Sprintf(`load_module %s;
+daemon off; user root; pid nginx.pid; error_log stderr; worker_processes 1;
+events {}
+stream {
+	server { listen %s:7777 udp; return "%s after $bytes_received bytes"; }
+}
+`, "/usr/lib/nginx/modules/ngx_stream_module.so", b.address, b.name))
+		n.start(t, b.dir, "nginx", "-p", b.dir, "-c", config)
+	}
+	n.listens(t, "u", at("7777")...)
+	n.requireSplit(t, asked{port: "7777", probe: "udp", stable: "^old", canary: "^new"})
+	n.requireSplit(t, asked{
+		port: "7777", probe: "{protocol: UDP, steps: [{sendHex: 00 ff, expect: ' (?P<bytes>[0-9]+) bytes$'}]}", stable: "^old", canary: "^new",
+	})
+}
+
 // TestOpenSSH: the recipe at its own rate, and no word in the server's log of connections
 // that were dropped or held against the prober.
 func TestOpenSSH(t *testing.T) {
@@ -180,37 +202,6 @@ func TestRedis(t *testing.T) {
 		stats := command(t, "", "ip", "netns", "exec", n.server, "redis-cli", "-h", address, "INFO", "stats")
 		require.Contains(t, stats, "rejected_connections:0")
 	}
-}
-
-// TestXinetd: preset udp, with a server that tells any datagram what time it is, and in
-// which zone. What it allows by default is 50 flows a second, ten seconds of silence
-// beyond that; a service that is probed needs more, as it does for its own clients.
-func TestXinetd(t *testing.T) {
-	t.Parallel()
-	n := newNetwork(t)
-	for _, b := range backends(t) {
-		config := write(t, filepath.Join(b.dir, "xinetd.conf"), fmt.Sprintf(`defaults
-{
-	cps = 10000 1
-	instances = UNLIMITED
-	per_source = UNLIMITED
-}
-service daytime
-{
-	type = INTERNAL UNLISTED
-	id = daytime
-	socket_type = dgram
-	protocol = udp
-	port = 7777
-	bind = %s
-	user = root
-	wait = yes
-}
-`, b.address))
-		n.start(t, b.dir, "env", "TZ="+b.name+"0", "xinetd", "-dontfork", "-f", config, "-pidfile", filepath.Join(b.dir, "pid"), "-filelog", "/dev/stderr")
-	}
-	n.listens(t, "u", at("7777")...)
-	n.requireSplit(t, asked{port: "7777", probe: "udp", stable: "old\r?\n$", canary: "new\r?\n$"})
 }
 
 // TestBIND: preset dns over TCP, and over UDP at the rate of the recipe, since BIND limits
