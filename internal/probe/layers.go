@@ -28,8 +28,12 @@ func (l Layers) Around(inner Exchange) (Exchange, error) {
 	if l == (Layers{}) {
 		return inner, nil
 	}
-	if nested, ok := inner.(layered); ok && l.TLS != nil { // "https" with a certificate of its own
+	name := inner.String()
+	if nested, ok := inner.(layered); ok { // "https" and "tls" bring TLS along
 		inner = nested.inner
+		if l.TLS == nil {
+			l.TLS = nested.layers.TLS
+		}
 	}
 	if inner.String() == "udp" || !inner.speaks(TCP) {
 		return nil, fmt.Errorf("probe %q is not spoken over TCP, and TLS, STARTTLS and the PROXY header are", inner)
@@ -46,7 +50,7 @@ func (l Layers) Around(inner Exchange) (Exchange, error) {
 	if l.StartTLS != "" && !known {
 		return nil, fmt.Errorf("STARTTLS of %q is unknown: allowed are %s", l.StartTLS, strings.Join(StartTLSNames(), ", "))
 	}
-	return layered{name: inner.String(), inner: inner, layers: l, upgrade: upgrade}, nil
+	return layered{name: name, inner: inner, layers: l, upgrade: upgrade}, nil
 }
 
 // layered is an exchange inside of something else.

@@ -36,6 +36,10 @@ func TestLayersThatCannotBe(t *testing.T) {
 	again, err := Layers{TLS: &TLS{ServerName: "x"}}.Around(preset(t, "https"))
 	require.NoError(t, err)
 	require.IsType(t, request{}, innermost(again), "TLS goes around the request, not around TLS")
+	require.Equal(t, "https", again.String())
+	proxied, err := Layers{Proxy: ProxyV1}.Around(preset(t, "https"))
+	require.NoError(t, err)
+	require.Equal(t, layered{name: "https", inner: request{}, layers: Layers{Proxy: ProxyV1, TLS: &TLS{Insecure: true, ALPN: []string{"http/1.1"}}}}, proxied)
 }
 
 // TestProxyHeader compares with the examples of the specification, section 2.
