@@ -111,15 +111,9 @@ func TestOpenSSH(t *testing.T) {
 	n.listens(t, "t", at("22")...)
 	n.requireSplit(t, asked{port: "22", probe: recipe(t, "ssh"), stable: `\bold\b`, canary: `\bnew\b`, count: 45})
 	for _, log := range logs {
-		for _, bad := range []string{"drop connection", "MaxStartups", "penalty", "beginning MaxStartups"} {
+		for _, bad := range []string{"drop connection", "MaxStartups", "penalty"} {
 			require.NotContains(t, read(t, log), bad)
 		}
-	}
-	// A hundred times that rate is still none of MaxStartups' business.
-	faster := strings.Replace(read(t, recipe(t, "ssh")), "rate: 0.5\n", "", 1)
-	n.requireSplit(t, asked{port: "22", probe: faster, stable: `\bold\b`, canary: `\bnew\b`, count: 500})
-	for _, log := range logs {
-		require.NotContains(t, read(t, log), "drop connection")
 	}
 }
 
