@@ -3,6 +3,7 @@
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
+# make servers    every preset and recipe against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
 # make sim        how often the verdict errs behind balancers of every kind, simulated
 # make generate   action.yml and the README's tables, from internal/config
@@ -27,7 +28,7 @@ DRILL_PARALLEL ?= 5
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare sim kubernetes packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare sim servers kubernetes packages server-packages verify demo demo-down generate clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -91,6 +92,32 @@ compare: build kubernetes packages
 # Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:
 	go run ./test/sim $(SIM_FLAGS)
+
+# Every preset, and every recipe of docs/probes.md, against the real servers: two of each
+# behind the kernel's balancer, in network namespaces. Takes root.
+servers: bin/l4-canary server-packages
+	cd test/servers/health && go build -o ../../../bin/health .
+	go test -tags e2e -count=1 -timeout 10m -parallel 6 -v ./test/servers
+
+# The servers. None of them is started as a service: a policy of our own forbids it while
+# they are installed, and what was there before is put back.
+SERVER_PACKAGES := nginx:nginx-light redis-server:redis-server mariadbd:mariadb-server smtpd:opensmtpd sshd:openssh-server \
+  mosquitto:mosquitto memcached:memcached named:bind9 dnsmasq:dnsmasq-base dovecot:dovecot-imapd pop3-login:dovecot-pop3d submission-login:dovecot-submissiond \
+  socat:socat nft:nftables ip:iproute2
+server-packages:
+	@export PATH="$$PATH:/usr/sbin:/usr/lib/dovecot" missing="" policy=/usr/sbin/policy-rc.d; \
+	for tool in $(SERVER_PACKAGES); do \
+	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
+	done; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	ls /usr/lib/nginx/modules/ngx_stream_module.so >/dev/null 2>&1 || missing="$$missing libnginx-mod-stream"; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; \
+	  kept="$$(mktemp)"; had=""; if [ -e $$policy ]; then cp -a $$policy "$$kept"; had=1; fi; \
+	  trap 'if [ -n "$$had" ]; then cp -a "$$kept" $$policy; else rm -f $$policy; fi; rm -f "$$kept"' EXIT; \
+	  printf '#!/bin/sh\nexit 101\n' > $$policy && chmod 755 $$policy; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
 
 # What the tests need beside Go; the lab installs its own.
 packages:

@@ -20,6 +20,7 @@ var allowed = map[string]struct {
 }{
 	"cmd/action": {ours: []string{
 		"internal/ci", "internal/config", "internal/kube", "internal/manifest", "internal/preflight", "internal/probe", "internal/report", "internal/rollout",
+		"internal/spec",
 	}},
 	"internal/ci":     {},
 	"internal/config": {},
@@ -31,6 +32,7 @@ var allowed = map[string]struct {
 	"internal/probe":     {},
 	"internal/report":    {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
 	"internal/rollout":   {ours: []string{"internal/probe", "internal/stats"}},
+	"internal/spec":      {ours: []string{"internal/probe"}},
 	"internal/stats":     {},
 	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
 }

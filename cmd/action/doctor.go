@@ -29,7 +29,7 @@ const (
 // nothing.
 func (c *Command) doctor(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseDoctor(values)
-	if err != nil {
+	if err = c.checkProbe(options.Probe, err); err != nil {
 		return ExitUsage, usage(err)
 	}
 	log := newLogger(c.Stderr, slog.LevelInfo)
@@ -76,13 +76,15 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 // stands for the manifests.
 func (c *Command) examine(ctx context.Context, o config.Rollout, log *slog.Logger) (*prepared, error) {
 	p := &prepared{record: &rollout.Record{Namespace: o.Namespace, Service: o.Service}}
-	found, err := c.connect(o.Place, log.Info)
-	if err != nil {
+	var err error
+	if p.probes, err = c.probes(o.Probe); err != nil {
+		return p, usage(err)
+	}
+	if p.connection, err = c.connect(o.Place, log.Info); err != nil {
 		return p, err
 	}
-	p.connection = found
 	if p.record.Namespace == "" {
-		p.record.Namespace = found.Namespace
+		p.record.Namespace = p.Namespace
 	}
 	if p.record.Service == "" {
 		if p.record.Service, err = p.client.OnlyBalancer(ctx, p.record.Namespace); err != nil {
@@ -138,7 +140,7 @@ func (p *prepared) listen(ctx context.Context, facts preflight.Facts) ([]report.
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("service %q has no load balancer address", p.record.Service)
 	}
-	p.prober.options.Rate, p.prober.options.Count = listenRate, int(listenFor.Seconds()*listenRate)
+	p.prober.options.Rate, p.prober.options.Count = listenRate, listenTo(p.options.Ports)
 	flows, err := p.prober.Sampler(ctx, addresses, uint64(rand.Uint32()))
 	if err != nil {
 		return nil, err
@@ -157,9 +159,28 @@ func (p *prepared) listen(ctx context.Context, facts preflight.Facts) ([]report.
 			h.Failed++
 			continue
 		}
-		h.Add(string(flow.Answer), names)
+		h.Add(p.withoutSecrets(flow.Answer), names)
 	}
 	return heard, ctx.Err()
+}
+
+// listenTo is how many flows doctor asks for: what the ports allow in its time, and one
+// each at least.
+func listenTo(ports []probe.Port) int {
+	flows := 0.0
+	for _, rate := range probe.PortRates(listenRate, ports) {
+		flows += rate * listenFor.Seconds()
+	}
+	return max(len(ports), int(flows))
+}
+
+// withoutSecrets is an answer without what the prober said and a server may repeat.
+func (p *prepared) withoutSecrets(answer []byte) string {
+	text := string(answer)
+	for _, secret := range p.probes.Secrets {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return text
 }
 
 // findingsOf are findings as the report shows them.

@@ -32,6 +32,10 @@ func (p *prepared) preflight(ctx context.Context, o config.Rollout) error {
 	}
 	p.forecast = p.options.Forecast(p.plan, facts.PodStart())
 	facts.Estimate = p.forecast.Total().Time
+	if long := p.options.LongestSampling(p.plan); long > p.options.StageTimeout && p.options.StageTimeout > 0 {
+		p.note(fmt.Sprintf("warning: at the rate of its slowest port a stage takes about %s of sampling, and stage-timeout is %s: it would end inconclusive",
+			long.Round(time.Second), p.options.StageTimeout))
+	}
 	findings := facts.Check()
 	if p.options.Mode != rollout.Bootstrap && p.resume == nil {
 		for _, problem := range p.plan.Problems {

@@ -11,6 +11,7 @@ import (
 	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/preflight"
 	"github.com/org/l4-canary/internal/rollout"
+	"github.com/org/l4-canary/internal/spec"
 )
 
 // prepared is a rollout whose inputs, manifests and cluster have been looked at.
@@ -22,6 +23,7 @@ type prepared struct {
 	target  kube.Target
 	roles   manifest.Roles
 	options rollout.Options
+	probes  spec.Probes
 	prober  *prober
 	memory  []byte          // of the Service's rollout as it was read; nil if there is none
 	resume  *rollout.Memory // an unfinished rollout of this very release
@@ -40,6 +42,10 @@ type prepared struct {
 // worth a report even when an error comes back.
 func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string, ...any)) (*prepared, error) {
 	p := &prepared{record: &rollout.Record{Mode: "pair", Namespace: o.Namespace, Service: o.Service}}
+	var err error
+	if p.probes, err = c.probes(o.Probe); err != nil {
+		return p, usage(err)
+	}
 	set, notices, err := manifest.Read(o.Manifests, manifest.Dir(c.Dir), c.Stdin)
 	if err != nil {
 		return p, usage(err)
@@ -190,8 +196,7 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 			return usage(err)
 		}
 	}
-	p.options.Ports, err = portsOf(p.service, o.Probe)
-	if err != nil {
+	if err = p.choosePorts(); err != nil {
 		return usage(err)
 	}
 	return p.newProber(o)

@@ -12,23 +12,6 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// portsOf pairs every port of the Service with a probe.
-func portsOf(service manifest.Object, word string) ([]probe.Port, error) {
-	var ports []probe.Port
-	for _, port := range manifest.ServicePorts(service) {
-		p := probe.Port{Name: port.Name, Number: uint16(port.Number), Protocol: probe.Protocol(port.Protocol)}
-		p.Exchange = probe.Auto(p.Name, port.AppProtocol, p.Protocol, p.Number)
-		if word != "auto" && (word == "udp") == (p.Protocol == probe.UDP) {
-			var err error
-			if p.Exchange, err = probe.Preset(word); err != nil {
-				return nil, err
-			}
-		}
-		ports = append(ports, p)
-	}
-	return ports, nil
-}
-
 // everything is a pattern that any answer matches, even an empty one.
 const everything = "^"
 
@@ -53,6 +36,7 @@ func (p *prepared) newProber(o config.Rollout) error {
 	}
 	p.prober = &prober{probe.Options{
 		Ports: p.options.Ports, Classifier: classifier, Rate: o.Rate, Cursor: probe.NewCursor(p.options.Seed),
+		Close: probe.Close(o.Close), Warn: func(warning string) { p.note("warning: " + warning) },
 	}}
 	return nil
 }

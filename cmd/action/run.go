@@ -17,7 +17,7 @@ import (
 // run carries the whole rollout out.
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRun(values)
-	err = room(options.Rollout, err)
+	err = c.checkProbe(options.Probe, room(options.Rollout, err))
 	j := c.newJournal(ctx, options.Faces, warnings)
 	if err != nil {
 		return j.refused(&rollout.Record{}, usage(err))

@@ -2,26 +2,30 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"math/rand/v2"
 	"regexp"
 	"strings"
 
+	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/report"
 	"github.com/org/l4-canary/internal/rollout"
+	"github.com/org/l4-canary/internal/spec"
 )
 
 // sample measures any endpoint, without a cluster.
 func (c *Command) sample(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseSample(values)
-	if err != nil {
+	if err = c.checkProbe(options.Probe, err); err != nil {
 		return ExitUsage, usage(err)
 	}
 	for _, warning := range warnings {
 		c.tell("warning: %s", warning)
 	}
-	samplerOptions, judgeOptions, err := sampling(ctx, options)
+	samplerOptions, judgeOptions, err := c.sampling(ctx, options)
 	if err != nil {
 		return ExitUsage, usage(err)
 	}
@@ -31,10 +35,13 @@ func (c *Command) sample(ctx context.Context, values config.Values, warnings []s
 	}
 	judge := rollout.NewJudge(judgeOptions)
 	code := ExitOK
-	if rollout.Sample(ctx, sampler.Flows(ctx), judge) != nil {
+	if rollout.Sample(ctx, c.tellFailures(sampler.Flows(ctx)), judge) != nil {
 		code = ExitInterrupted
 	}
 	judge.Note(sampler.Stats())
+	if warning := probe.Hurry(sampler.Cursor(), sampler.Stats().Rate, samplerOptions.Addresses); warning != "" {
+		c.tell("warning: %s", warning)
+	}
 	measurement := judge.Measurements()[0]
 	write := report.SampleTable
 	if options.Output == "json" {
@@ -52,11 +59,26 @@ func (c *Command) sample(ctx context.Context, values config.Values, warnings []s
 	return code, nil
 }
 
+// tellFailures passes flows on, and says why the first of each kind failed.
+func (c *Command) tellFailures(flows iter.Seq[probe.Flow]) iter.Seq[probe.Flow] {
+	told := map[probe.Class]bool{probe.Answered: true}
+	return func(yield func(probe.Flow) bool) {
+		for flow := range flows {
+			if !told[flow.Class] {
+				told[flow.Class] = true
+				c.tell("the first %s error: %s", flow.Class, ci.ForeignLine(flow.Err.Error()))
+			}
+			if !yield(flow) {
+				return
+			}
+		}
+	}
+}
+
 // sampling turns the inputs into what the sampler and the judge take.
-func sampling(ctx context.Context, o config.Sample) (probe.Options, rollout.JudgeOptions, error) {
-	port := probe.Port{Number: uint16(o.Port), Protocol: probe.Protocol(strings.ToUpper(o.Protocol))}
-	var err error
-	if port.Exchange, err = exchangeOf(o, port); err != nil {
+func (c *Command) sampling(ctx context.Context, o config.Sample) (probe.Options, rollout.JudgeOptions, error) {
+	port, err := c.portOf(o)
+	if err != nil {
 		return probe.Options{}, rollout.JudgeOptions{}, err
 	}
 	classifier, err := probe.NewClassifier(pattern(o.StablePattern), pattern(o.CanaryPattern))
@@ -81,19 +103,34 @@ func sampling(ctx context.Context, o config.Sample) (probe.Options, rollout.Judg
 	}
 	return probe.Options{
 		Ports: judge.Ports, Addresses: addresses, Classifier: classifier, Rate: o.Rate,
-		Concurrency: o.Concurrency, Count: o.Count.Value, Timeout: o.Timeout, Seed: seed,
+		Concurrency: o.Concurrency, Count: o.Count.Value, Timeout: o.Timeout, Seed: seed, Close: probe.Close(o.Close),
 	}, judge, nil
 }
 
-// exchangeOf picks what a flow says: send and expect if given, else the probe.
-func exchangeOf(o config.Sample, port probe.Port) (probe.Exchange, error) {
-	if o.Send != nil || o.Expect != nil {
-		return probe.NewScript(probe.Step{Send: o.Send, Expect: o.Expect}), nil
+// portOf is the port with its probe: send and expect if given, else what input "probe"
+// says.
+func (c *Command) portOf(o config.Sample) (probe.Port, error) {
+	port := spec.Port{Number: uint16(o.Port), Protocol: probe.Protocol(strings.ToUpper(o.Protocol))}
+	if o.Send == nil && o.Expect == nil {
+		probes, err := c.probes(o.Probe)
+		if err != nil {
+			return probe.Port{}, err
+		}
+		asked, err := probes.Only(port)
+		if err != nil {
+			return asked, fmt.Errorf("input \"probe\": %w", err)
+		}
+		return asked, nil
 	}
-	if o.Probe == "auto" {
-		return probe.Auto("", "", port.Protocol, port.Number), nil
+	if port.Protocol == "" {
+		port.Protocol = probe.TCP
+		if o.Probe == "udp" {
+			port.Protocol = probe.UDP
+		}
 	}
-	return probe.Preset(o.Probe)
+	return probe.Port{
+		Number: port.Number, Protocol: port.Protocol, Exchange: probe.NewScript(probe.Step{Send: o.Send, Expect: o.Expect}),
+	}, nil
 }
 
 // pattern is the text of an expression that may be absent.

@@ -78,6 +78,23 @@ func (r *reader) choice(name string, allowed ...string) string {
 	return value
 }
 
+// ProbeWords are the words for input "probe" that stand for every port.
+func ProbeWords() []string {
+	return []string{"auto", "tcp", "udp", "tls", "http", "https", "dns", "redis", "grpc"}
+}
+
+// probe is a word, or YAML or the name of a file, which others read.
+func (r *reader) probe() string {
+	text := r.text("probe")
+	if word := strings.ToLower(text); slices.Contains(ProbeWords(), word) {
+		return word
+	}
+	if !strings.ContainsAny(text, "\n:{[./") {
+		r.reject("probe", "allowed are "+listing(ProbeWords())+", or YAML, or the name of a file that holds it")
+	}
+	return text
+}
+
 // truth reads a boolean as the runner's own toolkit does.
 func (r *reader) truth(name string) bool {
 	switch r.text(name) {

@@ -25,7 +25,7 @@ type Rollout struct {
 	MaxUnavailable Bound // rounds down
 	MaxWeightError float64
 
-	Probe         string // auto, tcp, udp or http
+	Probe         string // one of ProbeWords, YAML, or the name of a file
 	Address       string // empty: the Service's own
 	StablePattern *regexp.Regexp
 	CanaryPattern *regexp.Regexp
@@ -33,6 +33,7 @@ type Rollout struct {
 	Confidence    float64
 	Rate          float64 // flows a second, above 0
 	MaxProbes     Optional[int]
+	Close         string // fin, rst or auto
 	MaxErrorRate  Optional[float64]
 	MaxSlower     Optional[float64] // max-latency-increase, in percent of the baseline's p95
 	HoldOpen      int
@@ -175,7 +176,7 @@ func ParseDoctor(v Values) (Rollout, error) {
 		Place: r.place(), Stable: r.object("stable"), Canary: r.object("canary"),
 		MaxSurge:       r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"),
 		MaxUnavailable: r.maxUnavailable(), MaxWeightError: 100,
-		Probe: r.choice("probe", "auto", "tcp", "udp", "http"), Address: r.host("address"),
+		Probe: r.probe(), Address: r.host("address"),
 		Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false), Timeout: r.duration("timeout", false),
 		Finish: "auto", Removal: r.choice("removal", "auto", "park", "terminate"),
 	}
@@ -202,12 +203,13 @@ func (r *reader) rollout() Rollout {
 		MaxSurge: r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"), MaxUnavailable: r.maxUnavailable(),
 		MaxWeightError: r.between("max-weight-error", 0, 100),
 
-		Probe: r.choice("probe", "auto", "tcp", "udp", "http"), Address: r.host("address"),
+		Probe: r.probe(), Address: r.host("address"),
 		StablePattern: r.pattern("stable-pattern"), CanaryPattern: r.pattern("canary-pattern"),
 		Tolerance: r.tolerance(), Confidence: r.confidence(),
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
-		MaxProbes: r.optionalWhole("max-probes", 100_000_000), MaxErrorRate: r.maxErrorRate(), MaxSlower: r.maxLatencyIncrease(),
+		MaxProbes: r.optionalWhole("max-probes", 100_000_000), Close: r.choice("close", "fin", "rst", "auto"),
+		MaxErrorRate: r.maxErrorRate(), MaxSlower: r.maxLatencyIncrease(),
 		HoldOpen: r.whole("hold-open", 0, 10_000), ShareGate: r.choice("share-gate", "enforce", "report"), Smoke: r.truth("smoke"),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),

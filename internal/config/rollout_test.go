@@ -20,7 +20,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Manifests: []string{"k8s/"}, Until: 100,
 			MaxSurge: config.Bound{Value: 25, Percent: true}, MaxWeightError: 5,
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
-			Tolerance: 5, Confidence: 95, MaxSlower: config.Optional[float64]{Value: 25, Set: true}, Rate: 50, ShareGate: "enforce",
+			Tolerance: 5, Confidence: 95, MaxSlower: config.Optional[float64]{Value: 25, Set: true}, Rate: 50, Close: "fin", ShareGate: "enforce",
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 			Finish: "auto", Removal: "auto", HPA: "refuse", OnFailure: "rollback", OnInconclusive: "fail",
 		},
@@ -37,7 +37,7 @@ func TestParseRunEverything(t *testing.T) {
 		"service":   "lobby", "stable": "lobby-blue", "canary": "lobby-green",
 		"steps": "12.5, 25:5m,100", "replicas": "8", "max-surge": "4", "max-unavailable": "10%", "max-weight-error": "2.5%",
 		"probe": "UDP", "address": "[2001:db8::7]", "stable-pattern": "^1.8 (?P<pod>.*)$", "canary-pattern": "^1.9",
-		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "max-error-rate": "0.1", "max-latency-increase": "40%", "hold-open": "200",
+		"tolerance": "2.5", "confidence": "99.9%", "rate": "0.5", "max-probes": "2000", "close": "rst", "max-error-rate": "0.1", "max-latency-increase": "40%", "hold-open": "200",
 		"share-gate": "Report", "smoke": "true",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
 		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
@@ -54,7 +54,7 @@ func TestParseRunEverything(t *testing.T) {
 			MaxUnavailable: config.Bound{Value: 10, Percent: true}, MaxWeightError: 2.5,
 			Probe: "udp", Address: "2001:db8::7",
 			StablePattern: regexp.MustCompile("^1.8 (?P<pod>.*)$"), CanaryPattern: regexp.MustCompile("^1.9"),
-			Tolerance: 2.5, Confidence: 99.9, Rate: 0.5, MaxProbes: config.Optional[int]{Value: 2000, Set: true},
+			Tolerance: 2.5, Confidence: 99.9, Rate: 0.5, MaxProbes: config.Optional[int]{Value: 2000, Set: true}, Close: "rst",
 			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true}, MaxSlower: config.Optional[float64]{Value: 40, Set: true},
 			HoldOpen: 200, ShareGate: "report", Smoke: true,
 			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
@@ -99,7 +99,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"nothing can move", "max-surge", "0%", `input "max-surge": "0%" is not allowed: input "max-unavailable" is zero too, so no pod could ever be replaced
   hint: set max-surge to 1 or more`},
 		{"weight error", "max-weight-error", "101", `input "max-weight-error": "101" is not allowed: a percentage from 0 to 100`},
-		{"probe", "probe", "dns", `input "probe": "dns" is not allowed: allowed are auto, tcp, udp and http`},
+		{"probe", "probe", "ftp", `input "probe": "ftp" is not allowed: allowed are auto, tcp, udp, tls, http, https, dns, redis and grpc, or YAML, or the name of a file that holds it`},
 		{"address with port", "address", "192.0.2.7:80", `input "address": "192.0.2.7:80" is not allowed: an IP address or a host name
   hint: leave the port out: it is not part of the address`},
 		{"address with scheme", "address", "http://lobby", `input "address": "http://lobby" is not allowed: an IP address or a host name
@@ -114,6 +114,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"infinite rate", "rate", "Inf", `input "rate": "Inf" is not allowed: flows per second, above 0 and up to 100000`},
 		{"probes", "max-probes", "few", `input "max-probes": "few" is not allowed: a whole number from 1 to 100000000`},
 		{"latency increase", "max-latency-increase", "-5%", `input "max-latency-increase": "-5%" is not allowed: off, or a percentage from 0 to 10000`},
+		{"close", "close", "slam", `input "close": "slam" is not allowed: allowed are fin, rst and auto`},
 		{"error rate", "max-error-rate", "on", `input "max-error-rate": "on" is not allowed: off, or a percentage from 0 to 100`},
 		{"held flows", "hold-open", "10001", `input "hold-open": "10001" is not allowed: a whole number from 0 to 10000`},
 		{"bare duration", "settle", "5", `input "settle": "5" is not allowed: a duration such as 30s, 5m or 1h30m

@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,8 +12,8 @@ import (
 type Sample struct {
 	Address  string
 	Port     int
-	Protocol string // tcp or udp
-	Probe    string // auto, tcp, udp or http
+	Protocol string // tcp or udp; empty: what the probe says
+	Probe    string // one of ProbeWords, YAML, or the name of a file
 	Send     []byte // nil: what the probe sends
 	Expect   *regexp.Regexp
 
@@ -27,6 +28,7 @@ type Sample struct {
 	Count       Optional[int] // exactly so many
 	MaxProbes   Optional[int]
 	Timeout     time.Duration // of one flow
+	Close       string        // fin, rst or auto
 	Seed        Optional[uint64]
 	Output      string // table or json
 }
@@ -36,7 +38,7 @@ func ParseSample(v Values) (Sample, error) {
 	r := &reader{values: v}
 	sample := Sample{
 		Address: r.host("address"), Port: r.port(),
-		Probe: r.choice("probe", "auto", "tcp", "udp", "http"),
+		Probe: r.probe(),
 		Send:  r.send(), Expect: r.pattern("expect"),
 
 		StablePattern: r.pattern("stable-pattern"), CanaryPattern: r.pattern("canary-pattern"),
@@ -46,7 +48,7 @@ func ParseSample(v Values) (Sample, error) {
 			func(n float64) bool { return n <= 100_000 }),
 		Concurrency: r.whole("concurrency", 1, 20_000),
 		Count:       r.optionalWhole("count", 100_000_000), MaxProbes: r.optionalWhole("max-probes", 100_000_000),
-		Timeout: r.duration("timeout", false), Seed: r.seed(), Output: r.choice("output", "table", "json"),
+		Timeout: r.duration("timeout", false), Close: r.choice("close", "fin", "rst", "auto"), Seed: r.seed(), Output: r.choice("output", "table", "json"),
 	}
 	sample.Protocol = r.protocol(sample.Probe)
 	if r.text("address") == "" {
@@ -57,6 +59,9 @@ func ParseSample(v Values) (Sample, error) {
 	}
 	if sample.ExpectedWeight.Set && sample.CanaryPattern == nil && r.sound("canary-pattern") {
 		r.reject("canary-pattern", "missing: without it no flow can be told to be the canary's, as input \"expected-weight\" needs")
+	}
+	if !slices.Contains(ProbeWords(), sample.Probe) && r.sound("probe") && (sample.Send != nil || sample.Expect != nil) {
+		r.reject("probe", "leave it out together with send and expect, which are a probe of their own")
 	}
 	r.samePattern(sample.StablePattern, sample.CanaryPattern)
 	return sample, r.err()
@@ -70,16 +75,14 @@ func (r *reader) port() int {
 	return r.whole("port", 1, 65_535)
 }
 
-// protocol is tcp or udp; auto follows the probe.
+// protocol is tcp or udp, or empty where the probe decides.
 func (r *reader) protocol(probe string) string {
 	protocol := r.choice("protocol", "auto", "tcp", "udp")
 	if protocol == "auto" {
-		protocol = "tcp"
-		if probe == "udp" {
-			protocol = "udp"
-		}
+		return ""
 	}
-	if (probe == "udp" && protocol == "tcp") || ((probe == "tcp" || probe == "http") && protocol == "udp") {
+	either := !slices.Contains(ProbeWords(), probe) || probe == "auto" || probe == "dns"
+	if !either && (probe == "udp") != (protocol == "udp") {
 		r.reject("protocol", "it contradicts input \"probe\", which is "+probe)
 	}
 	return protocol

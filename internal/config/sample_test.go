@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,8 +16,8 @@ func TestParseSampleDefaults(t *testing.T) {
 	sample, err := config.ParseSample(load(t, "sample", leastSample()))
 	require.NoError(t, err)
 	require.Equal(t, config.Sample{
-		Address: "192.0.2.7", Port: 80, Protocol: "tcp", Probe: "auto", Tolerance: 5, Confidence: 95,
-		Rate: 50, Concurrency: 64, Timeout: 5 * time.Second, Output: "table",
+		Address: "192.0.2.7", Port: 80, Probe: "auto", Tolerance: 5, Confidence: 95,
+		Rate: 50, Concurrency: 64, Timeout: 5 * time.Second, Close: "fin", Output: "table",
 	}, sample)
 }
 
@@ -26,7 +27,7 @@ func TestParseSampleEverything(t *testing.T) {
 		"address": "lobby.example", "port": "7000", "protocol": "UDP", "probe": "udp",
 		"send": `PING\x00\r\n`, "expect": "^PONG", "stable-pattern": "old", "canary-pattern": "new",
 		"expected-weight": "0", "tolerance": "3", "confidence": "99", "rate": "0", "concurrency": "10", "count": "500",
-		"timeout": "1s", "seed": "18446744073709551615", "output": "json",
+		"timeout": "1s", "close": "auto", "seed": "18446744073709551615", "output": "json",
 	}))
 	require.NoError(t, err)
 	require.Equal(t, config.Sample{
@@ -35,16 +36,27 @@ func TestParseSampleEverything(t *testing.T) {
 		StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
 		ExpectedWeight: config.Optional[float64]{Set: true}, Tolerance: 3, Confidence: 99,
 		Concurrency: 10, Count: config.Optional[int]{Value: 500, Set: true},
-		Timeout: time.Second, Seed: config.Optional[uint64]{Value: 1<<64 - 1, Set: true}, Output: "json",
+		Timeout: time.Second, Close: "auto", Seed: config.Optional[uint64]{Value: 1<<64 - 1, Set: true}, Output: "json",
 	}, sample)
 }
 
 func TestParseSampleProtocolFollowsProbe(t *testing.T) {
 	t.Parallel()
-	for probe, want := range map[string]string{"auto": "tcp", "tcp": "tcp", "http": "tcp", "udp": "udp"} {
+	for probe, protocols := range map[string][]string{
+		"auto": {"tcp", "udp"}, "dns": {"tcp", "udp"}, "steps: []": {"tcp", "udp"}, "probes.yaml": {"tcp", "udp"},
+		"udp": {"udp"}, "tcp": {"tcp"}, "http": {"tcp"}, "grpc": {"tcp"},
+	} {
 		sample, err := config.ParseSample(load(t, "sample", with(leastSample(), map[string]string{"probe": probe})))
 		require.NoError(t, err)
-		require.Equal(t, want, sample.Protocol, probe)
+		require.Empty(t, sample.Protocol, "the probe decides")
+		for _, protocol := range []string{"tcp", "udp"} {
+			_, err := config.ParseSample(load(t, "sample", with(leastSample(), map[string]string{"probe": probe, "protocol": protocol})))
+			if slices.Contains(protocols, protocol) {
+				require.NoError(t, err, "%s over %s", probe, protocol)
+			} else {
+				require.ErrorContains(t, err, `it contradicts input "probe", which is `+probe)
+			}
+		}
 	}
 }
 
@@ -57,6 +69,7 @@ func TestParseSampleProblems(t *testing.T) {
 	}{
 		{"port", map[string]string{"port": "65536"}, `input "port": "65536" is not allowed: a whole number from 1 to 65535`},
 		{"protocol", map[string]string{"protocol": "sctp"}, `input "protocol": "sctp" is not allowed: allowed are auto, tcp and udp`},
+		{"two probes", map[string]string{"probe": "port: 80", "send": "x"}, `input "probe": "port: 80" is not allowed: leave it out together with send and expect, which are a probe of their own`},
 		{"probe against protocol", map[string]string{"probe": "http", "protocol": "udp"}, `input "protocol": "udp" is not allowed: it contradicts input "probe", which is http`},
 		{"protocol against probe", map[string]string{"probe": "udp", "protocol": "tcp"}, `input "protocol": "tcp" is not allowed: it contradicts input "probe", which is udp`},
 		{"weight", map[string]string{"expected-weight": "120", "canary-pattern": "new"}, `input "expected-weight": "120" is not allowed: a percentage from 0 to 100`},

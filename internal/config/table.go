@@ -67,7 +67,7 @@ func probeInputs() []Input {
 	asked := append(looking(), CommandSample)
 	return []Input{
 		{Name: "probe", Scope: asked, Default: "auto",
-			Help: "How a flow asks: `tcp` (reads the banner), `udp`, `http`, or `auto` (by the port's protocol, appProtocol and name)"},
+			Help: "How a flow asks: `tcp` (reads the banner), `udp`, `tls` (the certificate is the answer), `http`, `https`, `dns`, `redis`, `grpc`, or `auto` (by the port's protocol, appProtocol and name); or YAML, or the name of a file that holds it, with an entry for each port"},
 		{Name: "address", Scope: looking(), Meaning: "the Service's own",
 			Help: "IP address or host name to sample instead of the Service's own"},
 		{Name: "stable-pattern", Scope: measured, Meaning: "learned by `run`",
@@ -86,6 +86,8 @@ func probeInputs() []Input {
 			Help: "New flows per second"},
 		{Name: "max-probes", Scope: rollout(), Default: "auto",
 			Help: "Most flows sampled in a stage; `auto` is four times the planned sample size"},
+		{Name: "close", Scope: measured, Default: "fin",
+			Help: "How a TCP flow ends once its answer is read: `fin` finishes it, `rst` resets it, which frees source ports in every NAT on the way within seconds but may look like an error in the service's log, `auto` resets only where the rate would use a source port again within two minutes"},
 		{Name: "max-error-rate", Scope: rollout(), Default: "off",
 			Help: "Most failed flows of either version, and of all flows, in percent, or `off`"},
 		{Name: "max-latency-increase", Scope: rollout(), Default: "25%",

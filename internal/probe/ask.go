@@ -18,15 +18,21 @@ func Ask(ctx context.Context, connection net.Conn, port Port, address netip.Addr
 	if err := c.keep(connection); err != nil {
 		return nil, err
 	}
-	defer c.close()
+	defer c.close(false)
 	defer context.AfterFunc(ctx, c.cut)()
-	err := connection.SetDeadline(c.deadline)
+	err := connection.SetDeadline(c.due)
+	if err == nil {
+		err = c.phase(c.limits.FirstByte)
+	}
 	if err == nil {
 		err = port.Exchange.hold(c)
 	}
 	answer := c.answer
 	if answer == nil {
 		answer = slices.Clone(c.buffer[:c.received])
+	}
+	if err == nil {
+		c.part(port.Exchange)
 	}
 	if ctx.Err() != nil {
 		return answer, ctx.Err()

@@ -24,7 +24,9 @@ type conversation struct {
 	protocol Protocol
 	target   netip.AddrPort
 	begin    time.Time
+	limits   Timeouts
 	deadline time.Time // of the whole flow
+	due      time.Time // of the phase it is in, never after the deadline
 	dialer   dialer
 
 	buffer   []byte    // of MaxAnswer bytes
@@ -33,6 +35,10 @@ type conversation struct {
 	heard    time.Time // of the first byte
 	resent   int
 	reader   *bufio.Reader // of exchanges that parse
+	over     io.ReadWriter // TLS, if there is any: what is talked over; nil: the socket itself
+	name     string        // of the server, as TLS was told
+	captured [][]int       // by step: where in the buffer its expression and its groups matched
+	lingers  bool          // the last word is said: hear the other side out before closing
 
 	mu     sync.Mutex
 	socket socket
@@ -46,10 +52,31 @@ var (
 
 // reset prepares for the next flow.
 func (c *conversation) reset(p Port, address netip.Addr, begin time.Time, timeout time.Duration) {
-	c.protocol = p.Protocol
+	c.protocol, c.limits = p.Protocol, p.Timeouts
 	c.target = netip.AddrPortFrom(address, p.Number)
-	c.begin, c.deadline = begin, begin.Add(timeout)
+	c.begin, c.deadline = begin, begin.Add(p.Timeouts.total(timeout))
+	c.due = c.limit(begin, c.limits.Connect)
 	c.received, c.answer, c.heard, c.resent = 0, nil, time.Time{}, 0
+	c.over, c.name, c.lingers = nil, "", false
+}
+
+// limit is when a phase that begins then has to be over, if it may last so long; 0 is
+// as long as the flow.
+func (c *conversation) limit(begin time.Time, d time.Duration) time.Time {
+	if until := begin.Add(d); d > 0 && until.Before(c.deadline) {
+		return until
+	}
+	return c.deadline
+}
+
+// phase begins a phase that may last so long.
+func (c *conversation) phase(d time.Duration) error {
+	due := c.limit(time.Now(), d)
+	if due.Equal(c.due) {
+		return nil
+	}
+	c.due = due
+	return c.socket.SetDeadline(due)
 }
 
 // portTries is how many source ports a flow tries before it gives up.
@@ -84,23 +111,54 @@ func (c *conversation) keep(s socket) error {
 }
 
 // close ends a flow. Everything heard has been read unless the answer was too
-// long: then the rest is read as well, up to a limit, because closing with
-// unread data resets the connection instead of finishing it.
-func (c *conversation) close() {
-	c.mu.Lock()
-	s := c.socket
-	c.socket = nil
-	c.mu.Unlock()
+// long, or more may come after a last word: then the rest is read as well, up to a
+// limit, because closing with unread data resets the connection instead of
+// finishing it. A reset on purpose leaves no source port behind in TIME_WAIT, so it
+// must not be preceded by a FIN of ours.
+func (c *conversation) close(resets bool) {
+	s := c.take()
 	if s == nil {
 		return
 	}
-	if c.protocol == TCP && c.received == len(c.buffer) {
-		const rest, patience = 1 << 20, 100 * time.Millisecond
+	if c.protocol == TCP && (c.lingers || c.received == len(c.buffer)) {
+		const rest, patience = 1 << 20, 500 * time.Millisecond
 		// Only a matter of manners: the sample has been taken.
-		_ = s.SetReadDeadline(time.Now().Add(patience))
+		_ = s.SetDeadline(time.Now().Add(patience))
+		if c.lingers && !resets {
+			_ = finish(s)
+		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(s, rest))
 	}
+	if resets && c.protocol == TCP {
+		_ = abort(s) // else it is finished, which is as good for the sample
+	}
 	_ = s.Close() // the sample has been taken
+}
+
+// take takes the socket away from the conversation.
+func (c *conversation) take() socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.socket
+	c.socket = nil
+	return s
+}
+
+// farewell is an exchange that has a last word, which is no part of the sample.
+type farewell interface{ part(c *conversation) }
+
+// part says the last word of an exchange that was answered, if it has any.
+func (c *conversation) part(e Exchange) {
+	const patience = 500 * time.Millisecond
+	polite, ok := e.(farewell)
+	if !ok {
+		return
+	}
+	c.deadline = time.Now().Add(patience)
+	c.due = c.deadline
+	if c.socket.SetDeadline(c.deadline) == nil {
+		polite.part(c)
+	}
 }
 
 // cut closes the socket whatever goes on, and every later one.
@@ -115,23 +173,31 @@ func (c *conversation) cut() {
 
 // send writes all of b.
 func (c *conversation) send(b []byte) error {
-	_, err := c.socket.Write(b)
+	_, err := c.stream().Write(b)
 	return err
 }
 
+// stream is what is talked over.
+func (c *conversation) stream() io.ReadWriter {
+	if c.over != nil {
+		return c.over
+	}
+	return c.socket
+}
+
 // receive appends what one read gives to the buffer. It waits until the given
-// moment or the flow's deadline, whichever is first.
+// moment or the end of the phase, whichever is first.
 func (c *conversation) receive(until time.Time) error {
 	if c.received == len(c.buffer) {
 		return errFull
 	}
-	if until.After(c.deadline) {
-		until = c.deadline
+	if until.After(c.due) {
+		until = c.due
 	}
 	if err := c.socket.SetReadDeadline(until); err != nil {
 		return err
 	}
-	n, err := c.socket.Read(c.buffer[c.received:])
+	n, err := c.stream().Read(c.buffer[c.received:])
 	c.record(n)
 	if n > 0 {
 		return nil // an error comes again with the next read
@@ -139,10 +205,12 @@ func (c *conversation) receive(until time.Time) error {
 	return err
 }
 
-// record notes that n more bytes of the buffer were heard, or an empty datagram.
+// record notes that n more bytes of the buffer were heard. With the first of them the
+// wait for it is over, and the flow's own deadline is what remains.
 func (c *conversation) record(n int) {
 	if c.heard.IsZero() && n > 0 {
 		c.heard = time.Now()
+		_ = c.phase(0) // a socket that takes no deadline is closed, and the next read says so
 	}
 	c.received += n
 }
@@ -150,7 +218,7 @@ func (c *conversation) record(n int) {
 // Read lets a parser read, and keeps a copy in the buffer while it lasts. The
 // flow's deadline applies.
 func (c *conversation) Read(p []byte) (int, error) {
-	n, err := c.socket.Read(p)
+	n, err := c.stream().Read(p)
 	copied := copy(c.buffer[c.received:], p[:n])
 	c.record(copied)
 	return n, err

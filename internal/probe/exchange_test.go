@@ -8,13 +8,13 @@ import (
 
 func TestPreset(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"tcp", "udp", "http"} {
+	for _, name := range []string{"tcp", "udp", "tls", "http", "https", "dns", "redis", "grpc"} {
 		e, err := Preset(name)
 		require.NoError(t, err)
 		require.Equal(t, name, e.String())
 	}
 	_, err := Preset("htp")
-	require.EqualError(t, err, `probe "htp" is unknown: allowed are tcp, udp, http`)
+	require.EqualError(t, err, `probe "htp" is unknown: allowed are tcp, udp, tls, http, https, dns, redis, grpc`)
 }
 
 func TestAuto(t *testing.T) {
@@ -32,13 +32,24 @@ func TestAuto(t *testing.T) {
 		{"http", "", TCP, 9000, "http"},
 		{"HTTP-admin", "", TCP, 9000, "http"},
 		{"web", "", TCP, 9000, "http"},
-		{"https", "", TCP, 8080, "tcp"},
-		{"grpc", "", TCP, 8080, "tcp"},
+		{"https", "", TCP, 8080, "https"},
+		{"tls-game", "", TCP, 8080, "tls"},
+		{"grpc", "", TCP, 8080, "grpc"},
+		{"grpc-web", "", TCP, 9000, "http"},
 		{"game", "", TCP, 7777, "tcp"},
 		{"game", "http", TCP, 7777, "http"},
 		{"http", "mysql", TCP, 80, "tcp"},
+		{"tcp", "", TCP, 80, "tcp"},
 		{"chat", "kubernetes.io/ws", TCP, 7777, "http"},
-		{"chat", "kubernetes.io/h2c", TCP, 80, "tcp"},
+		{"chat", "kubernetes.io/h2c", TCP, 80, "grpc"},
+		{"dns", "", UDP, 5353, "dns"},
+		{"dns-tcp", "", TCP, 5353, "dns"},
+		{"", "", UDP, 53, "dns"},
+		{"", "", TCP, 53, "dns"},
+		{"redis", "", TCP, 7000, "redis"},
+		{"", "", TCP, 6379, "redis"},
+		{"", "", TCP, 443, "https"},
+		{"", "", UDP, 443, "udp"},
 		{"http", "http", UDP, 80, "udp"},
 	} {
 		require.Equal(t, row.want, Auto(row.name, row.appProtocol, row.protocol, row.number).String(), "%+v", row)

@@ -48,6 +48,25 @@ type Port struct {
 	Number   uint16
 	Protocol Protocol
 	Exchange Exchange
+
+	Timeouts Timeouts
+	Rate     float64 // most flows a second, whatever the sampler's rate; 0: no limit of its own
+}
+
+// Timeouts bound the phases of a flow; 0 is no bound but that of the whole flow.
+type Timeouts struct {
+	Connect   time.Duration
+	TLS       time.Duration // the handshake
+	FirstByte time.Duration // from then until the first byte of the answer
+	Total     time.Duration // the whole flow; 0: what the sampler says
+}
+
+// total is how long a flow may take where others may take so long.
+func (t Timeouts) total(others time.Duration) time.Duration {
+	if t.Total > 0 {
+		return t.Total
+	}
+	return others
 }
 
 // String is the port as users know it, such as "80/TCP".

@@ -123,7 +123,7 @@ func (h *Held) prepare(number int) *held {
 
 // live is a flow's whole life.
 func (h *Held) live(ctx context.Context, f *held, opened func()) {
-	defer f.close()
+	defer f.close(false)
 	source, err := f.connect(ctx, h.options.Cursor)
 	if err == nil {
 		h.options.Cursor.keep(source)

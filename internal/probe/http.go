@@ -3,15 +3,24 @@ package probe
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 )
 
-// request is GET / over HTTP/1.1 on the raw socket. net/http's client would
+// request is a GET over HTTP/1.1 on the connection as it is. net/http's client would
 // pool, retry and race connections; only its parser is used.
-type request struct{}
+type request struct {
+	path string // empty: /
+	host string // empty: the name of TLS, or the address
+}
+
+// Get is "http" for another path or host than the preset's; empty are / and the
+// server's name or address.
+func Get(path, host string) Exchange { return request{path: path, host: host} }
 
 func (request) String() string { return "http" }
 
@@ -20,8 +29,8 @@ func (request) speaks(p Protocol) bool { return p == TCP }
 // hold leaves status line, headers and decoded body in c.answer. A status of 500
 // or more is an error after the answer was read, so that a failing pod still
 // says which version it is.
-func (request) hold(c *conversation) error {
-	head, err := ask(c, "close")
+func (r request) hold(c *conversation) error {
+	head, err := r.ask(c, "close")
 	if err == nil && head.code >= http.StatusInternalServerError {
 		return fmt.Errorf("status %s", head.status)
 	}
@@ -37,8 +46,8 @@ type head struct {
 
 // ask sends one request, with "close" or "keep-alive", and leaves the answer in
 // c.answer.
-func ask(c *conversation, connection string) (head, error) {
-	if err := c.send(get(c, connection)); err != nil {
+func (r request) ask(c *conversation, connection string) (head, error) {
+	if err := c.send(r.get(c, connection)); err != nil {
 		return head{}, err
 	}
 	if c.reader == nil {
@@ -65,17 +74,25 @@ func ask(c *conversation, connection string) (head, error) {
 	return head{response.StatusCode, response.Status, response.Close}, nil
 }
 
-// get is the request's bytes. Host is the address as a browser would write it.
-func get(c *conversation, connection string) []byte {
-	host := c.target.String()
-	if c.target.Port() == 80 {
-		host = c.target.Addr().WithZone("").String()
-		if c.target.Addr().Is6() {
-			host = "[" + host + "]"
-		}
-	}
-	return []byte("GET / HTTP/1.1\r\nHost: " + host +
+// get is the request's bytes.
+func (r request) get(c *conversation, connection string) []byte {
+	return []byte("GET " + cmp.Or(r.path, "/") + " HTTP/1.1\r\nHost: " + cmp.Or(r.host, c.authority()) +
 		"\r\nUser-Agent: l4-canary\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
+}
+
+// authority is the target as a browser would write it.
+func (c *conversation) authority() string {
+	host, port := c.target.Addr().WithZone("").String(), c.target.Port()
+	switch {
+	case c.name != "":
+		host = c.name
+	case c.target.Addr().Is6():
+		host = "[" + host + "]"
+	}
+	if port == 80 && c.over == nil || port == 443 && c.over != nil {
+		return host
+	}
+	return host + ":" + strconv.Itoa(int(port))
 }
 
 // readFinal skips interim responses (100 Continue, 103 Early Hints).

@@ -21,7 +21,10 @@ type Options struct {
 	Concurrency int           // workers when Rate is 0; 0: 16
 	InFlight    int           // flows that may be under way when Rate is not 0; 0: rate × timeout, at most 512
 	Count       int           // flows in all; 0: until the range loop ends
-	Timeout     time.Duration // of one flow; 0: 5 s
+	Timeout     time.Duration // of one flow, where its port has none; 0: 5 s
+	Close       Close         // of TCP flows whose answer was read; empty: FIN
+
+	Warn func(string) // what a reader of the results should know of the sampling; nil: nobody is told
 
 	Seed   uint64  // of the schedule and of where the sweep of source ports begins
 	Cursor *Cursor // carries the sweep over from an earlier sampler; nil: a new one
@@ -43,16 +46,43 @@ func (o Options) withDefaults() Options {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
+	if o.Close == "" {
+		o.Close = FIN
+	}
+	o = o.paced()
 	if o.Concurrency == 0 {
 		o.Concurrency = defaultConcurrency
 	}
 	if o.InFlight == 0 {
-		o.InFlight = int(min(maxInFlight, max(1, math.Ceil(o.Rate*o.Timeout.Seconds()))))
+		o.InFlight = int(min(maxInFlight, max(1, math.Ceil(o.Rate*o.longest().Seconds()))))
 	}
 	if o.Cursor == nil {
 		o.Cursor = NewCursor(o.Seed)
 	}
 	return o
+}
+
+// paced bounds the rate by what the ports together allow.
+func (o Options) paced() Options {
+	if len(o.Ports) == 0 { // whoever asks for defaults alone
+		return o
+	}
+	rates := PortRates(o.Rate, o.Ports)
+	sum := 0.0
+	for _, rate := range rates {
+		sum += rate
+	}
+	o.Rate = sum
+	return o
+}
+
+// longest is how long a flow may take at most.
+func (o Options) longest() time.Duration {
+	longest := o.Timeout
+	for _, p := range o.Ports {
+		longest = max(longest, p.Timeouts.total(o.Timeout))
+	}
+	return longest
 }
 
 // check collects every problem.
@@ -79,6 +109,9 @@ func (o Options) check() error {
 		problems = append(problems, fmt.Errorf("concurrency %d, in-flight cap %d, count %d and timeout %s must not be negative",
 			o.Concurrency, o.InFlight, o.Count, o.Timeout))
 	}
+	if !slices.Contains([]Close{"", FIN, RST, AutoClose}, o.Close) {
+		problems = append(problems, fmt.Errorf("close %q is unknown: allowed are %s, %s, %s", o.Close, FIN, RST, AutoClose))
+	}
 	return errors.Join(problems...)
 }
 
@@ -93,6 +126,10 @@ func (p Port) check() error {
 		return fmt.Errorf("port %s has no probe", p)
 	case !p.Exchange.speaks(p.Protocol):
 		return fmt.Errorf("port %s: probe %q cannot be held over %s", p, p.Exchange, p.Protocol)
+	case p.Rate < 0 || math.IsNaN(p.Rate) || math.IsInf(p.Rate, 0):
+		return fmt.Errorf("port %s: rate %v is not a number of flows a second", p, p.Rate)
+	case min(p.Timeouts.Connect, p.Timeouts.TLS, p.Timeouts.FirstByte, p.Timeouts.Total) < 0:
+		return fmt.Errorf("port %s: time-outs must not be negative", p)
 	}
 	return nil
 }

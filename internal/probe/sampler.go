@@ -12,7 +12,8 @@ import (
 // time; Stats may be read meanwhile.
 type Sampler struct {
 	options Options
-	window  int // flows that may be started and not yet yielded
+	window  int  // flows that may be started and not yet yielded
+	hurried bool // source ports come round too soon
 
 	late    histogram
 	sent    atomic.Int64
@@ -32,8 +33,11 @@ func NewSampler(o Options) (*Sampler, error) {
 	}
 	o = o.withDefaults()
 	// Twice what can start while one flow hangs until its timeout.
-	window := max(minWindow, int(2*o.Rate*o.Timeout.Seconds()))
-	return &Sampler{options: o, window: window}, nil
+	if warning := Hurry(o.Cursor, o.Rate, o.Addresses); warning != "" && o.Warn != nil {
+		o.Warn(warning)
+	}
+	window := max(minWindow, int(2*o.Rate*o.longest().Seconds()))
+	return &Sampler{options: o, window: window, hurried: o.Rate == 0 || o.Cursor.Reuse(o.Rate) < ReuseDistance}, nil
 }
 
 // Cursor is the sweep of source ports, to be carried to the next sampler.
@@ -91,7 +95,7 @@ func newRun(s *Sampler) *run {
 	return &run{
 		Sampler:  s,
 		begin:    time.Now(),
-		schedule: newSchedule(o.Seed, o.Rate, len(o.Ports), len(o.Addresses)),
+		schedule: newSchedule(o.Seed, PortRates(o.Rate, o.Ports), len(o.Addresses)),
 		skipped:  make([]int, len(o.Ports)),
 		tokens:   make(chan struct{}, s.window),
 		results:  make(chan Flow, s.window),

@@ -2,7 +2,9 @@ package probe
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -31,21 +33,66 @@ type schedule struct {
 	rate      float64 // 0: every slot is due at once
 	now       time.Duration
 	gaps      *rand.Rand
-	ports     *bag
+	ports     interface{ draw() int }
 	addresses []*bag // per port
 }
 
-func newSchedule(seed uint64, rate float64, ports, addresses int) *schedule {
-	s := &schedule{
-		rate:  rate,
-		gaps:  rand.New(rand.NewPCG(seed, streamGaps)),
-		ports: newBag(rand.New(rand.NewPCG(seed, streamPorts)), ports),
+// newSchedule is the schedule of ports with these rates: each port's slots are a
+// Poisson process of its own rate. Ports of one rate come evenly, too.
+func newSchedule(seed uint64, rates []float64, addresses int) *schedule {
+	s := &schedule{gaps: rand.New(rand.NewPCG(seed, streamGaps))}
+	for _, rate := range rates {
+		s.rate += rate
+	}
+	choice := rand.New(rand.NewPCG(seed, streamPorts))
+	if slices.Max(rates) == slices.Min(rates) {
+		s.ports = newBag(choice, len(rates))
+	} else {
+		s.ports = &lot{source: choice, rates: rates, sum: s.rate}
 	}
 	source := rand.New(rand.NewPCG(seed, streamAddresses))
-	for range ports {
+	for range rates {
 		s.addresses = append(s.addresses, newBag(source, addresses))
 	}
 	return s
+}
+
+// PortRates is how the rate of a sampler is shared by its ports: evenly, except that
+// none goes faster than it may. What one leaves is not given to the others. Without a
+// rate, and with a limit, all go as fast as the slowest may.
+func PortRates(rate float64, ports []Port) []float64 {
+	rates := make([]float64, len(ports))
+	slowest := math.Inf(1)
+	for i, port := range ports {
+		rates[i] = rate / float64(len(ports))
+		if port.Rate > 0 {
+			slowest = min(slowest, port.Rate)
+			rates[i] = min(rates[i], port.Rate)
+		}
+	}
+	if rate == 0 && !math.IsInf(slowest, 1) {
+		for i := range rates {
+			rates[i] = slowest
+		}
+	}
+	return rates
+}
+
+// lot draws numbers in proportion to their rates.
+type lot struct {
+	source *rand.Rand
+	rates  []float64
+	sum    float64
+}
+
+func (l *lot) draw() int {
+	x := l.source.Float64() * l.sum
+	for i, rate := range l.rates {
+		if x -= rate; x < 0 {
+			return i
+		}
+	}
+	return len(l.rates) - 1 // rounding
 }
 
 func (s *schedule) next() slot {

@@ -10,7 +10,7 @@ import (
 )
 
 func slots(seed uint64, rate float64, ports, addresses, n int) []slot {
-	s := newSchedule(seed, rate, ports, addresses)
+	s := newSchedule(seed, PortRates(rate, make([]Port, ports)), addresses)
 	var all []slot
 	for range n {
 		all = append(all, s.next())
@@ -69,7 +69,7 @@ func TestPaceKeepsTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		s := newSchedule(1, 50, 1, 1)
+		s := newSchedule(1, []float64{50}, 1)
 		begin, launched := time.Now(), 0
 		pace(ctx, func() (slot, bool) { return s.next(), true }, func(s slot) {
 			require.Equal(t, s.at, time.Since(begin), "each slot at its instant")
@@ -87,7 +87,7 @@ func TestPaceNeverBursts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		s := newSchedule(1, 50, 1, 1)
+		s := newSchedule(1, []float64{50}, 1)
 		begin := time.Now()
 		var starts []time.Duration
 		pace(ctx, func() (slot, bool) { return s.next(), true }, func(slot) {
@@ -117,7 +117,7 @@ func TestPaceMakesUpForSmallDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		s := newSchedule(1, 500, 1, 1)
+		s := newSchedule(1, []float64{500}, 1)
 		launched := 0
 		pace(ctx, func() (slot, bool) { return s.next(), true }, func(slot) {
 			launched++
@@ -132,7 +132,7 @@ func TestPaceEndsWithItsList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		left := 10
-		s := newSchedule(1, 50, 1, 1)
+		s := newSchedule(1, []float64{50}, 1)
 		pace(t.Context(), func() (slot, bool) {
 			left--
 			return s.next(), left >= 0
@@ -205,4 +205,46 @@ func TestHistogram(t *testing.T) {
 	}
 	h.observe(-time.Second)
 	h.observe(1 << 62)
+}
+
+func TestPortRates(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rate   float64
+		limits []float64
+		want   []float64
+	}{
+		{50, []float64{0, 0}, []float64{25, 25}},
+		{50, []float64{0, 2}, []float64{25, 2}},
+		{50, []float64{40}, []float64{40}},
+		{5, []float64{40}, []float64{5}},
+		{0, []float64{0, 0}, []float64{0, 0}},
+		{0, []float64{0, 2}, []float64{2, 2}},
+	} {
+		var ports []Port
+		for _, limit := range row.limits {
+			ports = append(ports, Port{Rate: limit})
+		}
+		require.Equal(t, row.want, PortRates(row.rate, ports), "%+v", row)
+	}
+}
+
+// TestScheduleOfUnequalPorts counts the slots of each port, and how even its gaps are.
+func TestScheduleOfUnequalPorts(t *testing.T) {
+	t.Parallel()
+	rates := []float64{45, 5}
+	s := newSchedule(5, rates, 1)
+	const n = 50_000
+	counts, before, squares := []float64{0, 0}, []float64{0, 0}, []float64{0, 0}
+	for range n {
+		slot := s.next()
+		at := slot.at.Seconds()
+		squares[slot.port] += (at - before[slot.port]) * (at - before[slot.port])
+		counts[slot.port]++
+		before[slot.port] = at
+	}
+	for port, rate := range rates {
+		require.InEpsilon(t, rate, counts[port]/s.now.Seconds(), 0.05)
+		require.InEpsilon(t, 2/rate/rate, squares[port]/counts[port], 0.1, "each port is a Poisson process of its own")
+	}
 }

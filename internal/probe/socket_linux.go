@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
@@ -44,7 +45,7 @@ func (c *conversation) open(source uint16) error {
 	if err := c.keep(file); err != nil {
 		return err
 	}
-	if err := file.SetDeadline(c.deadline); err != nil {
+	if err := file.SetDeadline(c.due); err != nil {
 		return localError("watching a socket", err)
 	}
 	if !pending {
@@ -109,6 +110,50 @@ func (c *conversation) connected(file *os.File) error {
 		return nil
 	}
 	return c.dialer.outcome
+}
+
+// control does something to a socket's descriptor.
+func control(s socket, do func(fd int) error) error {
+	file, ok := s.(syscall.Conn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err = raw.Control(func(fd uintptr) { failed = do(int(fd)) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+// finish says that nothing more will be said.
+func finish(s socket) error {
+	return control(s, func(fd int) error { return syscall.Shutdown(fd, syscall.SHUT_WR) })
+}
+
+// abort has the socket reset its connection when it is closed.
+func abort(s socket) error {
+	return control(s, func(fd int) error {
+		return syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	})
+}
+
+// local is the socket's own address.
+func local(s socket) (address netip.AddrPort, _ error) {
+	err := control(s, func(fd int) error {
+		name, err := syscall.Getsockname(fd)
+		switch name := name.(type) {
+		case *syscall.SockaddrInet4:
+			address = netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port))
+		case *syscall.SockaddrInet6:
+			address = netip.AddrPortFrom(netip.AddrFrom16(name.Addr), uint16(name.Port))
+		}
+		return err
+	})
+	return address, err
 }
 
 // source is the wildcard address with the source port.

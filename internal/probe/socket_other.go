@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"net/netip"
 	"syscall"
 )
 
@@ -16,7 +17,7 @@ type dialer struct{}
 // connected to the target. An error that wraps errLocal is this machine's own;
 // errTaken asks for another source port.
 func (c *conversation) open(source uint16) error {
-	d := net.Dialer{Deadline: c.deadline, KeepAlive: -1, LocalAddr: &net.TCPAddr{Port: int(source)}}
+	d := net.Dialer{Deadline: c.due, KeepAlive: -1, LocalAddr: &net.TCPAddr{Port: int(source)}}
 	network := "tcp"
 	if c.protocol == UDP {
 		d.LocalAddr, network = &net.UDPAddr{Port: int(source)}, "udp"
@@ -31,7 +32,31 @@ func (c *conversation) open(source uint16) error {
 	if err := c.keep(s); err != nil {
 		return err
 	}
-	return s.SetDeadline(c.deadline)
+	return s.SetDeadline(c.due)
+}
+
+// finish says that nothing more will be said.
+func finish(s socket) error {
+	if conn, ok := s.(*net.TCPConn); ok {
+		return conn.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// abort has the socket reset its connection when it is closed.
+func abort(s socket) error {
+	if conn, ok := s.(*net.TCPConn); ok {
+		return conn.SetLinger(0)
+	}
+	return errors.ErrUnsupported
+}
+
+// local is the socket's own address.
+func local(s socket) (netip.AddrPort, error) {
+	if conn, ok := s.(net.Conn); ok {
+		return netip.ParseAddrPort(conn.LocalAddr().String())
+	}
+	return netip.AddrPort{}, errors.ErrUnsupported
 }
 
 // mostFiles is how many files this process may have open at once; here nobody knows.

@@ -23,28 +23,40 @@ var line = []byte("l4-canary\n")
 // on.
 func (f *held) greet() error {
 	var err error
-	switch e := f.port.Exchange.(type) {
-	case request:
-		f.talk, err = f.requests, f.request()
-	case script:
-		switch {
-		case f.protocol == UDP:
-			question := e.steps[len(e.steps)-1].Send
-			f.talk, err = func() (Ending, time.Time) { return f.datagrams(question) }, e.hold(&f.conversation)
-		case e.line:
-			f.talk, err = f.lines, f.echo(e)
-		default:
-			f.talk, err = f.watch, e.hold(&f.conversation)
-			f.seen.Watched = true
+	if l, ok := f.port.Exchange.(layered); ok {
+		if err = l.establish(&f.conversation); err != nil {
+			return err
 		}
+	}
+	e := innermost(f.port.Exchange)
+	talk, isScript := e.(script)
+	asking, isRequest := e.(request)
+	switch {
+	case isRequest:
+		f.talk, err = func() (Ending, time.Time) { return f.requests(asking) }, f.request(asking)
+	case isScript && talk.line:
+		f.talk, err = f.lines, f.echo(talk)
 	default:
+		if err = e.hold(&f.conversation); err != nil {
+			break
+		}
 		f.talk, f.seen.Watched = f.watch, true
+		if again, ok := e.(repeated); ok && f.protocol == UDP {
+			question := again.last(&f.conversation)
+			f.talk, f.seen.Watched = func() (Ending, time.Time) { return f.datagrams(question, again.text) }, false
+		}
 	}
 	if err != nil {
 		return err
 	}
 	f.recognise()
 	return f.socket.SetDeadline(time.Time{})
+}
+
+// repeated is an exchange whose last datagram can be asked again.
+type repeated interface {
+	last(c *conversation) []byte
+	text(datagram []byte) []byte // of an answer, as patterns see it
 }
 
 // recognise notes who answered, if that is not known yet.
@@ -67,6 +79,7 @@ func (f *held) echo(banner script) error {
 	}
 	f.recognise()
 	f.received, f.deadline = 0, time.Now().Add(f.until)
+	f.due = f.deadline
 	if err := f.socket.SetDeadline(f.deadline); err != nil {
 		return err
 	}
@@ -87,7 +100,7 @@ func (f *held) echo(banner script) error {
 
 // hear waits for something until then, for ever if that is the zero time.
 func (f *held) hear(until time.Time) error {
-	f.received, f.deadline = 0, until
+	f.received, f.deadline, f.due = 0, until, until
 	return f.receive(until)
 }
 
@@ -132,7 +145,7 @@ func (f *held) lines() (Ending, time.Time) {
 }
 
 // requests asks again and again on the same connection.
-func (f *held) requests() (Ending, time.Time) {
+func (f *held) requests(r request) (Ending, time.Time) {
 	for {
 		// What comes unasked announces that the server is about to close.
 		f.received = 0
@@ -146,7 +159,7 @@ func (f *held) requests() (Ending, time.Time) {
 		if err := f.socket.SetReadDeadline(asked.Add(f.until)); err != nil {
 			return endOf(err), asked
 		}
-		err := f.request()
+		err := f.request(r)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return EndTimeout, asked
 		}
@@ -157,9 +170,9 @@ func (f *held) requests() (Ending, time.Time) {
 }
 
 // request asks once. Whatever the status, an answer is an answer.
-func (f *held) request() error {
+func (f *held) request(r request) error {
 	f.received = 0
-	head, err := ask(&f.conversation, "keep-alive")
+	head, err := r.ask(&f.conversation, "keep-alive")
 	if err == nil && head.last {
 		return errHangsUp
 	}
@@ -168,10 +181,10 @@ func (f *held) request() error {
 
 // datagrams repeats the question. A flow that moves does not always do so at once:
 // what ends it is the first question that its pod did not answer.
-func (f *held) datagrams(question []byte) (Ending, time.Time) {
+func (f *held) datagrams(question []byte, text func([]byte) []byte) (Ending, time.Time) {
 	var asked time.Time // the first question that its pod has not answered; zero before there is any
 	for missed := 0; ; {
-		answered, moved, err := f.listen(time.Now().Add(f.every))
+		answered, moved, err := f.listen(time.Now().Add(f.every), text)
 		switch at := time.Now(); {
 		case err != nil:
 			return endOf(err), at
@@ -192,11 +205,11 @@ func (f *held) datagrams(question []byte) (Ending, time.Time) {
 
 // listen takes what comes until then. It does not end early: a question is asked once
 // in a while, however fast the answer.
-func (f *held) listen(until time.Time) (answered, moved bool, _ error) {
+func (f *held) listen(until time.Time, text func([]byte) []byte) (answered, moved bool, _ error) {
 	for {
 		err := f.hear(until)
 		switch class := classOf(err); {
-		case err == nil && f.elsewhere():
+		case err == nil && f.elsewhere(text(f.buffer[:f.received])):
 			return true, true, nil
 		case err == nil, errors.Is(err, io.EOF): // an empty datagram
 			answered = true
@@ -209,9 +222,9 @@ func (f *held) listen(until time.Time) (answered, moved bool, _ error) {
 	}
 }
 
-// elsewhere reports whether what was heard is another pod's.
-func (f *held) elsewhere() bool {
-	version, pod := f.class.Classify(f.buffer[:f.received])
+// elsewhere reports whether an answer is another pod's.
+func (f *held) elsewhere(answer []byte) bool {
+	version, pod := f.class.Classify(answer)
 	if pod != "" && f.seen.Pod != "" {
 		return pod != f.seen.Pod
 	}

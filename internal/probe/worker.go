@@ -31,10 +31,15 @@ func (w *worker) flow(ctx context.Context, s slot) Flow {
 		if port.Protocol == TCP {
 			f.Connect = time.Since(begin)
 		}
-		err = port.Exchange.hold(c)
+		if err = c.phase(c.limits.FirstByte); err == nil {
+			err = port.Exchange.hold(c)
+		}
 	}
 	f.Total = time.Since(begin)
-	c.close()
+	if err == nil {
+		c.part(port.Exchange)
+	}
+	c.close(err == nil && w.run.resets(f.Address))
 	f.Resent = c.resent
 	if !c.heard.IsZero() {
 		f.FirstByte = c.heard.Sub(begin)

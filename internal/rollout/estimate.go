@@ -1,8 +1,11 @@
 package rollout
 
 import (
+	"math"
+	"slices"
 	"time"
 
+	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/stats"
 )
 
@@ -67,24 +70,44 @@ func both(d time.Duration) Estimate { return Estimate{Time: d, MaxTime: d} }
 
 // resting is a pause or bake, in which a tenth of the flows go on.
 func (o Options) resting(d time.Duration) Estimate {
-	probes := int(o.Rate / quietPart * d.Seconds())
+	rate := o.Rate / quietPart
+	if len(o.Ports) > 0 {
+		rate = sum(probe.PortRates(rate, o.Ports))
+	}
+	probes := int(rate * d.Seconds())
 	return Estimate{Probes: probes, MaxProbes: probes, Time: d, MaxTime: d}
 }
 
 // quietPart is of what the rate in pauses and bake is one part.
 const quietPart = 10
 
-// sampling is how long so many flows take at the rate.
+// sampling is how long so many flows take at the rate, as many on each port. A port
+// that allows fewer a second has the others go on until it has had its own.
 func (o Options) sampling(likely, most int) Estimate {
 	if o.Rate <= 0 {
 		return Estimate{Probes: likely, MaxProbes: most}
 	}
-	seconds := func(flows int) time.Duration { return time.Duration(float64(flows) / o.Rate * float64(time.Second)) }
-	e := Estimate{Probes: likely, MaxProbes: most, Time: seconds(likely), MaxTime: seconds(most)}
+	rate, slower := o.Rate, 1.0
+	if len(o.Ports) > 0 {
+		rates := probe.PortRates(o.Rate, o.Ports)
+		rate = slices.Min(rates) * float64(len(rates))
+		slower = sum(rates) / rate
+	}
+	seconds := func(flows int) time.Duration { return time.Duration(float64(flows) / rate * float64(time.Second)) }
+	probes := func(flows int) int { return int(math.Round(slower * float64(flows))) }
+	e := Estimate{Probes: probes(likely), MaxProbes: probes(most), Time: seconds(likely), MaxTime: seconds(most)}
 	if o.StageTimeout > 0 {
 		e.MaxTime = min(e.MaxTime, o.StageTimeout)
 	}
 	return e
+}
+
+func sum(numbers []float64) float64 {
+	total := 0.0
+	for _, n := range numbers {
+		total += n
+	}
+	return total
 }
 
 // moving is how long the batches of a move take.

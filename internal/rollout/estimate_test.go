@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/internal/probe"
 )
 
 func TestForecast(t *testing.T) {
@@ -40,4 +42,14 @@ func TestForecast(t *testing.T) {
 	options.Ports = append(options.Ports, options.Ports...)
 	options.Rate = 0
 	require.Zero(t, options.Forecast(plan, 0).Baseline.Time, "as fast as it goes")
+}
+
+// TestForecastOfSlowPorts: one port allows a fiftieth of what the other gets.
+func TestForecastOfSlowPorts(t *testing.T) {
+	t.Parallel()
+	options := Options{Rate: 50, Ports: []probe.Port{{Number: 80}, {Number: 22, Rate: 0.5}}}
+	got := options.sampling(600, 1200)
+	require.Equal(t, Estimate{Probes: 300 + 15_000, MaxProbes: 600 + 30_000, Time: 10 * time.Minute, MaxTime: 20 * time.Minute}, got)
+	options.Ports[1].Rate = 100
+	require.Equal(t, Estimate{600, 600, 12 * time.Second, 12 * time.Second}, options.sampling(600, 600), "more than it would get")
 }

@@ -254,7 +254,18 @@ func (r *run) question(pod string, port int, state State) Question {
 	if address == "" && len(state.Addresses) > 0 {
 		address = state.Addresses[0]
 	}
-	return Question{Pod: pod, Port: r.Ports[port], Address: address, Times: askTimes, Over: askOver}
+	times, over := askPace(r.Ports[port].Rate)
+	return Question{Pod: pod, Port: r.Ports[port], Address: address, Times: times, Over: over}
+}
+
+// askPace is how often a pod is asked, and over how long: no faster than the port may
+// be, if it has a limit, and then maybe less often.
+func askPace(limit float64) (times int, over time.Duration) {
+	if limit <= 0 {
+		return askTimes, askOver
+	}
+	times = max(1, min(askTimes, int(limit*askLimit.Seconds()/2)))
+	return times, max(askOver, time.Duration(float64(times)/limit*float64(time.Second)))
 }
 
 // control asks pods of stable before the rollout if none will be left when the canary
@@ -284,13 +295,13 @@ func (r *run) blind() []string {
 	return blind
 }
 
-// enough is how many flows of a port go by until the balancer has caught up. Where no
-// share tells, nothing else does.
+// enough is how many flows of a port go by until the balancer has caught up, of the port
+// that goes slowest. Where no share tells, nothing else does.
 func (r *run) enough() int {
 	if r.listening || !r.ReportShare {
 		return 0
 	}
-	return int(math.Ceil(r.Rate * r.Propagation.Seconds() / float64(len(r.Ports))))
+	return int(math.Ceil(slices.Min(probe.PortRates(r.Rate, r.Ports)) * r.Propagation.Seconds()))
 }
 
 // telling is the port whose figures stand for the stage: the one that decided, unless

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/org/l4-canary/internal/ci"
+	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/manifest"
+	"github.com/org/l4-canary/internal/probe"
+	"github.com/org/l4-canary/internal/spec"
+)
+
+// probes reads how ports are asked. What came from the environment is starred out of
+// the job log from here on.
+func (c *Command) probes(input string) (spec.Probes, error) {
+	probes, err := spec.Load(input, spec.Source{
+		Getenv:   c.Getenv,
+		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(c.path(name)) },
+	})
+	platform := ci.New(ci.Options{Getenv: c.Getenv, Stdout: c.Stderr})
+	for _, secret := range probes.Secrets {
+		platform.Mask(secret)
+	}
+	return probes, err
+}
+
+// checkProbe adds to the problems of the inputs those of the probe.
+func (c *Command) checkProbe(input string, err error) error {
+	problems, ok := errors.AsType[config.Problems](err)
+	known := slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Input == "probe" })
+	if known || err != nil && !ok {
+		return err
+	}
+	_, wrong := c.probes(input)
+	if wrong == nil {
+		return err
+	}
+	for line := range strings.Lines(wrong.Error()) {
+		problems = append(problems, config.Problem{Input: "probe", Allowed: strings.TrimSuffix(line, "\n")})
+	}
+	return problems
+}
+
+// choosePorts pairs the ports of the Service with their probes.
+func (p *prepared) choosePorts() error {
+	var ports []spec.Port
+	for _, port := range manifest.ServicePorts(p.service) {
+		ports = append(ports, spec.Port{
+			Name: port.Name, AppProtocol: port.AppProtocol, Number: uint16(port.Number), Protocol: probe.Protocol(port.Protocol),
+		})
+	}
+	asked, left, err := p.probes.Ports(ports)
+	if err != nil {
+		return fmt.Errorf("input \"probe\": %w", err)
+	}
+	for _, port := range left {
+		p.note(fmt.Sprintf("port %s is not measured: its probe is none", port))
+	}
+	p.options.Ports = asked
+	return nil
+}
