@@ -74,3 +74,29 @@ func TestAskSaysWhatIsWrong(t *testing.T) {
 	_, err = Ask(ctx, connect(t, "tcp", stuck), Port{Number: 80, Protocol: TCP, Exchange: request{}}, balancer, time.Minute)
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// TestAskIsPolite: a pod that is asked hears the exchange's last word, and is given as
+// long as a flow gives it.
+func TestAskIsPolite(t *testing.T) {
+	t.Parallel()
+	words := make(chan string, 4)
+	redis := serveTCP(t, "127.0.0.1", func(c net.Conn) {
+		for range 2 {
+			words <- hear(c)
+			say("$4\r\nnew\n\r\n")(c)
+		}
+	})
+	redis.Exchange = preset(t, "redis")
+	answer, err := Ask(t.Context(), connect(t, "tcp", redis), redis, loopback()[0], 10*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, "$4\r\nnew\n\r\n", string(answer))
+	require.Equal(t, "INFO server\r\n", <-words)
+	require.Equal(t, "QUIT\r\n", <-words)
+
+	silent := serveTCP(t, "127.0.0.1", hush)
+	silent.Timeouts = Timeouts{FirstByte: 50 * time.Millisecond}
+	began := time.Now()
+	_, err = Ask(t.Context(), connect(t, "tcp", silent), silent, loopback()[0], time.Minute)
+	require.ErrorContains(t, err, "no answer")
+	require.Less(t, time.Since(began), 30*time.Second)
+}
