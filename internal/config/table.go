@@ -75,7 +75,7 @@ func probeInputs() []Input {
 		{Name: "canary-pattern", Scope: measured, Meaning: "learned by `run`",
 			Help: "Regular expression (RE2) that only answers of the canary match; write both or neither"},
 		{Name: "share-gate", Scope: rollout(), Default: "enforce",
-			Help: "Whether a stage has to show the split its pods should give: `enforce`, or `report` to measure and show it where that is possible and never judge by it. Failures and restarts judge either way"},
+			Help: "Whether a stage has to show the split its pods should give: `enforce`, or `report` to measure and show it where that is possible and never judge by it. Failures, slow answers and restarts judge either way"},
 		{Name: "smoke", Scope: rollout(), Default: "false",
 			Help: "Whether one pod of the new version runs outside of every Service first and has to answer, before anything is touched: `true` or `false`"},
 		{Name: "tolerance", Scope: measured, Default: "5",
