@@ -55,29 +55,39 @@ func own(t *testing.T, a *authority, version string) *tls.Config {
 func speakers() []speaker {
 	return []speaker{
 		{"tcp", func(t *testing.T, _ *authority, pod, version string) Port {
+			t.Helper()
 			var n atomic.Int64
 			return serveTCP(t, "127.0.0.1", func(c net.Conn) { say("220 " + pod + " lobby " + version + " " + moment(&n) + "\r\n")(c) })
 		}, `stable answers contain "1.8.2", canary's "1.9.0", in the banner`},
 		{"udp", func(t *testing.T, _ *authority, pod, version string) Port {
+			t.Helper()
 			var n atomic.Int64
 			return serveUDP(t, "127.0.0.1", func(_ []byte, reply func(string)) { reply(moment(&n) + " lobby " + version + " " + pod) })
 		}, `stable answers contain "1.8.2", canary's "1.9.0", in the banner`},
 		{"tls", func(t *testing.T, a *authority, _, version string) Port {
+			t.Helper()
 			return serveTLS(t, own(t, a, version), func(net.Conn) {}, nil)
 		}, `stable answers contain "lobby-1.8.2", canary's "lobby-1.9.0", in the answer`},
 		{"http", func(t *testing.T, _ *authority, pod, version string) Port {
+			t.Helper()
 			var n atomic.Int64
 			return serveTCP(t, "127.0.0.1", func(c net.Conn) { hear(c); say(page(&n, pod, version))(c) })
 		}, `stable answers contain "1.8.2", canary's "1.9.0", in the body`},
 		{"https", func(t *testing.T, a *authority, pod, version string) Port {
+			t.Helper()
 			var n atomic.Int64
 			return serveTLS(t, own(t, a, "cert"), func(c net.Conn) { hear(c); say(page(&n, pod, version))(c) }, nil)
 		}, `stable answers contain "1.8.2", canary's "1.9.0", in the body`},
-		{"dns", func(t *testing.T, _ *authority, pod, version string) Port { return overUDP(t, names(pod, version)) },
-			`stable answers contain "1.8.2-Debian", canary's "1.9.0-Debian", in the banner`},
-		{"dns", func(t *testing.T, _ *authority, pod, version string) Port { return overTCP(t, names(pod, version)) },
-			`stable answers contain "1.8.2-Debian", canary's "1.9.0-Debian", in the banner`},
+		{"dns", func(t *testing.T, _ *authority, pod, version string) Port {
+			t.Helper()
+			return overUDP(t, names(pod, version))
+		}, `stable answers contain "1.8.2-Debian", canary's "1.9.0-Debian", in the banner`},
+		{"dns", func(t *testing.T, _ *authority, pod, version string) Port {
+			t.Helper()
+			return overTCP(t, names(pod, version))
+		}, `stable answers contain "1.8.2-Debian", canary's "1.9.0-Debian", in the banner`},
 		{"redis", func(t *testing.T, _ *authority, pod, version string) Port {
+			t.Helper()
 			var n atomic.Int64
 			return serveTCP(t, "127.0.0.1", func(c net.Conn) {
 				for strings.HasPrefix(hear(c), "INFO") {
@@ -86,6 +96,7 @@ func speakers() []speaker {
 			})
 		}, `stable answers contain "1.8.2", canary's "1.9.0", in the answer`},
 		{"grpc", func(t *testing.T, _ *authority, pod, version string) Port {
+			t.Helper()
 			var n atomic.Int64
 			healthy := checks("\x00\x00\x00\x00\x02\x08\x01", "0", "")
 			return serveHTTP2(t, nil, func(w http.ResponseWriter, r *http.Request) {
@@ -196,6 +207,7 @@ func TestLearnRenewedCertificate(t *testing.T) {
 	a := newAuthority(t)
 	shared := map[string]*tls.Config{"1.8.2": own(t, a, "x"), "1.9.0": own(t, a, "x")}
 	p := newPods(t, speaker{"tls", func(t *testing.T, _ *authority, _, version string) Port {
+		t.Helper()
 		return serveTLS(t, shared[version], func(net.Conn) {}, nil)
 	}, ""}, "1.8.2", "1.9.0")
 	_, err := Learn(Evidence{Stable: p.ask(t, "lobby-7d9f-aaaaa"), Canary: p.ask(t, "lobby-5c6b-ddddd")})
