@@ -288,3 +288,19 @@ func TestPausesAreAttributed(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowPortWithoutShare: a port that allows few flows a second has as many as go by in
+// propagation, and no more.
+func TestSlowPortWithoutShare(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[float64]int{0: 3000, 10: 600} {
+		synctest.Test(t, func(t *testing.T) {
+			r, _, _ := newLearner(t, 10, alike)
+			r.ReportShare, r.Ports[0].Rate = true, limit
+			r.Plan.Steps = []rollout.Percent{50, 100}
+			require.NoError(t, r.Run(t.Context()))
+			require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+			require.Equal(t, want, r.Record.Stages[1].Samples)
+		})
+	}
+}
