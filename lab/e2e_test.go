@@ -67,10 +67,21 @@ func TestLab(t *testing.T) {
 			t.Run("trouble", l.trouble)
 			t.Run("logs and port-forward", l.reach)
 			t.Run("restricted", l.restricted)
+			t.Run("neighbour", neighbour)
 			l.run(t, "down")
 			require.Contains(t, l.run(t, "down"), "there is no lab")
 			require.Empty(t, added(t, before, machine(t)), "left on the machine")
 		})
+	}
+}
+
+// neighbour makes a network namespace beside the lab's, with a tool that would mount
+// /run/netns onto itself: the lab could not take its own away then.
+func neighbour(t *testing.T) {
+	const name = "l4lab-neighbour"
+	for _, do := range []string{"add", "delete"} {
+		out, err := exec.CommandContext(t.Context(), "ip", "netns", do, name).CombinedOutput()
+		require.NoError(t, err, string(out))
 	}
 }
 
@@ -292,7 +303,7 @@ func added(t *testing.T, before, after []string) []string {
 		var state native.State
 		require.NoError(t, json.Unmarshal(data, &state))
 		marks = append(marks, "l4lab-"+entry.Name(), fmt.Sprintf("l4lab%d-", state.Index),
-			filepath.Join(native.DefaultStateRoot, entry.Name()), native.DefaultStateRoot+"\n")
+			filepath.Join(native.DefaultStateRoot, entry.Name()), native.DefaultStateRoot+"\n", " /run/netns ")
 	}
 	return slices.DeleteFunc(after, func(line string) bool {
 		another := func(mark string) bool { return strings.Contains(line, mark) }

@@ -25,7 +25,11 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 		return j.refused(record, err)
 	}
 	if memory == nil {
-		return j.nothingToUndo(ctx, record), nil
+		if running, err := begun(ctx, client, record); err != nil {
+			return j.refused(record, err)
+		} else if !running {
+			return j.nothingToUndo(ctx, record), nil
+		}
 	}
 	lease, held, err := client.Acquire(ctx, record.Namespace, record.Service, c.holder(), kube.Acquisition{Seize: true, Alive: alive})
 	if err != nil {
@@ -37,13 +41,23 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 		j.release(ctx, lease, true)
 		return j.refused(record, err)
 	}
-	if memory == nil { // another rollback has just done it
+	if memory == nil { // it had moved nothing yet, or another rollback has just done it
 		j.release(ctx, lease, false)
 		return j.nothingToUndo(ctx, record), nil
 	}
 	moves := rollout.Options{Drain: drain(options.Drain, memory.PodTargets), MoveTimeout: options.MoveTimeout, KeepFailed: options.KeepFailedPod}
 	err = c.undo(held, client, lease, record, memory, moves, j)
 	return j.undone(ctx, lease, record, err)
+}
+
+// begun reports whether a run has the Lease that has moved nothing yet, or had it when it
+// was killed: that run shall not move anything either.
+func begun(ctx context.Context, client *kube.Client, record *rollout.Record) (bool, error) {
+	if record.Service == "" {
+		return false, nil
+	}
+	lease, err := client.ReadLease(ctx, record.Namespace, record.Service)
+	return lease != nil && lease.Held, err
 }
 
 // undone ends a rollback: nothing is left to remember when it is done.

@@ -74,6 +74,7 @@ func (c *Command) early(ctx context.Context, p *prepared, options config.Run, j 
 	}
 	unchanged, err := p.unchanged(ctx)
 	if unchanged {
+		j.warn("giving the lease back", p.client.Tidy(ctx, p.record.Namespace, p.record.Service, c.holder(), kube.Acquisition{Alive: alive}))
 		return true, j.nothingToDo(ctx, p.record, p.leftAlone(ctx)), nil
 	}
 	if err == nil {

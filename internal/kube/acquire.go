@@ -48,6 +48,23 @@ func (c *Client) Acquire(ctx context.Context, namespace, service string, me Hold
 	}
 }
 
+// Tidy gives a Lease back whose holder is no more, as that would have done itself: it
+// was killed with its very last words still to say. A Lease that may be held is left alone.
+func (c *Client) Tidy(ctx context.Context, namespace, service string, me Holder, how Acquisition) error {
+	record, err := c.ReadLease(ctx, namespace, service)
+	if err != nil || record == nil || !record.Held || !me.succeeds(record.Holder) && !how.dead(me, record.Holder) {
+		return err
+	}
+	lease, _, err := c.claim(ctx, namespace, service, me, record)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil // somebody else has it now
+	}
+	if err != nil {
+		return err
+	}
+	return lease.Release(ctx, lease.Remembers())
+}
+
 // dead reports whether the holder was a process of this host that is no more.
 func (a Acquisition) dead(me, other Holder) bool {
 	return me.neighbour(other) && a.Alive != nil && !a.Alive(other)

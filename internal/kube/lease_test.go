@@ -192,6 +192,48 @@ func TestLeaseIsTakenOverAtOnce(t *testing.T) {
 	}
 }
 
+// TestTidy: a Lease whose holder is no more is given back, and no other.
+func TestTidy(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		host    string
+		alive   bool
+		state   string
+		held    bool
+		remains bool
+	}{
+		{name: "it ended, with something to remember", host: "a", state: "{}", remains: true},
+		{name: "it ended, with nothing to remember", host: "a"},
+		{name: "it lives", host: "a", alive: true, state: "{}", held: true, remains: true},
+		{name: "nobody knows whether it lives", host: "b", state: "{}", held: true, remains: true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLeases()
+				lease, _ := l.party(on(row.host, 1)).must(t, Acquisition{})
+				if row.state != "" {
+					require.NoError(t, lease.Write(t.Context(), []byte(row.state)))
+				}
+				die(lease)
+				me := l.party(on("a", 2))
+				how := Acquisition{Alive: func(Holder) bool { return row.alive }}
+				for range 2 { // the second time there is nothing to do
+					require.NoError(t, me.client.Tidy(t.Context(), namespace, "lobby", me.me, how))
+				}
+				record, err := me.client.ReadLease(t.Context(), namespace, "lobby")
+				require.NoError(t, err)
+				require.Equal(t, row.remains, record != nil)
+				if record != nil {
+					require.Equal(t, row.held, record.Held)
+					require.Equal(t, row.state, string(record.State))
+				}
+			})
+		})
+	}
+}
+
 // TestLeaseIsNotTrustedWithoutRenewals: whoever cannot renew stops writing before
 // anybody else may begin.
 func TestLeaseIsNotTrustedWithoutRenewals(t *testing.T) {

@@ -19,18 +19,45 @@ const dir = "/run/netns"
 // Path is the file of the network namespace of that name.
 func Path(name string) string { return filepath.Join(dir, name) }
 
-// Add makes a network namespace. It does what "ip netns add" does, except for
-// the mount of /run/netns onto itself, which nothing ever takes away again.
+// Add makes a network namespace, as "ip netns add" does.
 func Add(name string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("adding network namespace: %w", err)
+	err := locked(func() error {
+		if err := stage(); err != nil {
+			return err
+		}
+		return add(name)
+	})
+	if err != nil {
+		return fmt.Errorf("adding network namespace %q: %w", name, err)
 	}
+	return nil
+}
+
+// stage mounts /run/netns onto itself, where nobody has yet. Whoever runs "ip netns add"
+// would do so otherwise, also later, on top of the namespaces that are there already:
+// each would be mounted twice, and only one of them could be reached to be taken away,
+// https://git.kernel.org/pub/scm/network/iproute2/iproute2.git/tree/ip/ipnetns.c (netns_add)
+func stage() error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	shared := func() error { return unix.Mount("", dir, "", unix.MS_SHARED|unix.MS_REC, "") }
+	if err := shared(); !errors.Is(err, unix.EINVAL) { // EINVAL: it is no mount
+		return err
+	}
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	return shared()
+}
+
+func add(name string) error {
 	file, err := os.OpenFile(Path(name), os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o444)
 	if err != nil {
-		return fmt.Errorf("adding network namespace: %w", err)
+		return err
 	}
 	if err = file.Close(); err != nil {
-		return fmt.Errorf("adding network namespace: %w", err)
+		return err
 	}
 	result := make(chan error)
 	go func() {
@@ -42,25 +69,53 @@ func Add(name string) error {
 		}
 		result <- unix.Mount("/proc/thread-self/ns/net", Path(name), "", unix.MS_BIND, "")
 	}()
-	if err := <-result; err != nil {
-		return fmt.Errorf("adding network namespace %q: %w", name, err)
-	}
-	return nil
+	return <-result
 }
 
 // Delete removes the network namespace, and with it all its links, once the last
 // process in it has ended. One that does not exist is no error.
 func Delete(name string) error {
-	// EINVAL: it was never mounted.
-	err := unix.Unmount(Path(name), unix.MNT_DETACH)
-	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+	err := locked(func() error {
+		// EINVAL: it was never mounted.
+		err := unix.Unmount(Path(name), unix.MNT_DETACH)
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+		if err := os.Remove(Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return strike()
+	})
+	if err != nil {
 		return fmt.Errorf("deleting network namespace %q: %w", name, err)
 	}
-	if err := os.Remove(Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("deleting network namespace: %w", err)
+	return nil
+}
+
+// strike takes away what stage made, unless it is another's too.
+func strike() error {
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		return nil //nolint:nilerr // it is gone already
+	}
+	if err := unix.Unmount(dir, 0); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EBUSY) {
+		return err // EINVAL: it is no mount; EBUSY: somebody has just come
 	}
 	_ = os.Remove(dir) // stays if it is another's too
 	return nil
+}
+
+// locked does something while no other lab does the same.
+func locked(do func() error) error {
+	run, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer run.Close() // which unlocks it
+	if err := unix.Flock(int(run.Fd()), unix.LOCK_EX); err != nil {
+		return err
+	}
+	return do()
 }
 
 // within runs f in the network namespace.
