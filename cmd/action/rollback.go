@@ -25,9 +25,11 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 		return j.refused(record, err)
 	}
 	if memory == nil {
-		if running, err := begun(ctx, client, record); err != nil {
+		running := false
+		if running, err = begun(ctx, client, record); err != nil {
 			return j.refused(record, err)
-		} else if !running {
+		}
+		if !running {
 			return j.nothingToUndo(ctx, record), nil
 		}
 	}

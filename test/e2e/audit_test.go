@@ -33,7 +33,7 @@ func (l *lab) log(t *testing.T) iter.Seq[request] {
 	return func(yield func(request) bool) {
 		file, err := os.Open(l.audit)
 		require.NoError(t, err)
-		defer file.Close()
+		defer func() { require.NoError(t, file.Close()) }()
 		scanner := bufio.NewScanner(file)
 		scanner.Buffer(nil, 1<<22)
 		for scanner.Scan() {

@@ -111,7 +111,7 @@ func locked(do func() error) error {
 	if err != nil {
 		return err
 	}
-	defer run.Close() // which unlocks it
+	defer func() { _ = run.Close() }() // which unlocks it
 	if err := unix.Flock(int(run.Fd()), unix.LOCK_EX); err != nil {
 		return err
 	}
