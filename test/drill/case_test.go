@@ -155,7 +155,7 @@ func (k kill) judge(then outcome) []string {
 	switch {
 	case k.rollback:
 		want = []string{"rolled-back"}
-		if k.at.name == "Lease: created" || k.at.name == "create event" { // the first tells of the baseline: nothing is on record yet
+		if k.unrecorded() {
 			want = append(want, "nothing-to-do")
 		}
 	case k.done():
@@ -167,6 +167,12 @@ func (k kill) judge(then outcome) []string {
 		}
 	}
 	return []string{fmt.Sprintf("the %s ended %q with exit %d: %s", k.then(), then.Outcome, then.exit, then.Message)}
+}
+
+// unrecorded reports whether the killed run had nothing on record yet: the first Event
+// tells of the baseline, and only then the rollout begins.
+func (k kill) unrecorded() bool {
+	return k.at.name == "Lease: created" || k.at.name == "create event" || !k.after && k.at == point{"Lease: stages, 0 % passed", 1}
 }
 
 // done reports whether the killed run had written down that it is promoted.
