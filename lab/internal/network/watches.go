@@ -16,10 +16,10 @@ const (
 )
 
 // AllowWatches raises the limit, and leaves one that is higher.
-func AllowWatches() error { return raise(instancesFile, instances) }
+func AllowWatches() error { return raise(instancesFile) }
 
-// raise makes the number in a file at least so large.
-func raise(file string, least int) error {
+// raise makes the number in a file large enough.
+func raise(file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("reading a limit: %w", err)
@@ -28,10 +28,10 @@ func raise(file string, least int) error {
 	if err != nil {
 		return fmt.Errorf("reading the limit in %s: %w", file, err)
 	}
-	if now >= least {
+	if now >= instances {
 		return nil
 	}
-	if err := os.WriteFile(file, []byte(strconv.Itoa(least)), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(strconv.Itoa(instances)), 0o644); err != nil {
 		return fmt.Errorf("raising a limit: %w", err)
 	}
 	return nil
