@@ -72,9 +72,7 @@ e2e: build kubernetes packages
 drill: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 60m -parallel $(DRILL_PARALLEL) -v -run TestEvery ./test/drill $(DRILL_FLAGS)
 
-# One rollout, every write, before and after and on and back in turn. Fewer at a time: it
-# is no test of how late kube-proxy may be.
-drill-ci: DRILL_PARALLEL = 3
+# One rollout, every write, before and after and on and back in turn.
 drill-ci: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 10m -parallel $(DRILL_PARALLEL) -v -run TestSome ./test/drill $(DRILL_FLAGS)
 

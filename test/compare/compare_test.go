@@ -33,9 +33,9 @@ const surge = "5"
 
 // outcome is what one way of moving did.
 type outcome struct {
-	moves          []time.Duration // a stage each, without sampling and drain
-	opened, failed int
-	failures       []string
+	moves  []time.Duration // a stage each, without sampling and drain
+	opened int
+	failed []string // with the time and the error
 }
 
 func (o outcome) total() time.Duration {
@@ -69,14 +69,14 @@ func TestCompare(t *testing.T) {
 				row[i] = seconds(move)
 			}
 			fmt.Fprintf(&b, "| %s, round %d | %s | %s | %d | %d (%.2f %%) |\n", name, round+1, strings.Join(row, " | "), seconds(o.total()),
-				o.opened, o.failed, 100*float64(o.failed)/float64(o.opened))
+				o.opened, len(o.failed), 100*float64(len(o.failed))/float64(o.opened))
 		}
 	}
 	ratio := median(ours).Seconds() / median(hand).Seconds()
 	fmt.Fprintf(&b, "\nmedian of %d rounds: the rollout's moves took %.2f times as long as those by hand (%s and %s)\n", rounds, ratio, seconds(median(ours)), seconds(median(hand)))
 	t.Log("\n" + b.String())
 	for _, o := range ours {
-		require.Empty(t, o.failures, "connections that the rollout lost")
+		require.Empty(t, o.failed, "connections that the rollout lost")
 	}
 	require.Less(t, ratio, 1.0, "the rollout's moves are to be faster")
 }
@@ -158,7 +158,6 @@ func byRollout(t *testing.T, l *harness.Lab, namespace string) outcome {
 
 // lost ends the clients and takes note of what they lost.
 func (o outcome) lost(clients *harness.Clients) outcome {
-	opened, failed, _ := clients.Stop()
-	o.opened, o.failed, o.failures = opened, len(failed), failed
+	o.opened, o.failed, _ = clients.Stop()
 	return o
 }
