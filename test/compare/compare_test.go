@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/org/l4-canary/test/harness"
 )
@@ -93,7 +91,7 @@ func median(outcomes []outcome) time.Duration {
 }
 
 // settle makes the namespace with ten old pods that serve, and applies more files.
-func settle(t *testing.T, l *harness.Lab, namespace string, more ...string) (address string) {
+func settle(t *testing.T, l *harness.Lab, namespace string, more ...string) string {
 	t.Helper()
 	kubectl := func(args ...string) { l.Do(t, append([]string{"kubectl", "--"}, args...)...) }
 	kubectl("create", "namespace", namespace)
@@ -101,16 +99,7 @@ func settle(t *testing.T, l *harness.Lab, namespace string, more ...string) (add
 		kubectl("-n", namespace, "apply", "-f", filepath.Join(harness.Root(t), "test/compare/testdata", name))
 	}
 	kubectl("-n", namespace, "rollout", "status", "deployment/lobby-blue", "--timeout", "2m")
-	require.Eventually(t, func() bool {
-		service, err := l.CoreV1().Services(namespace).Get(t.Context(), "lobby", metav1.GetOptions{})
-		require.NoError(t, err)
-		if len(service.Status.LoadBalancer.Ingress) == 0 {
-			return false
-		}
-		address = net.JoinHostPort(service.Status.LoadBalancer.Ingress[0].IP, "7000")
-		return true
-	}, time.Minute, 50*time.Millisecond)
-	return address
+	return harness.Serve(t, l, namespace)
 }
 
 // byHand moves with the script.
