@@ -25,11 +25,10 @@ func (j *journal) Judged(ctx context.Context, stage rollout.StageRecord) {
 
 // ended makes the last Event of a run, while the Lease is still held.
 func (j *journal) ended(ctx context.Context, record *rollout.Record) {
-	well := record.Outcome == rollout.Promoted || record.Outcome == rollout.Held
 	j.event(ctx, kube.Event{
 		Reason:  camel(string(record.Outcome)),
 		Note:    fmt.Sprintf("rollout of %s: %s: %s", record.Canary.Deployment, record.Reason, record.Message),
-		Warning: !well,
+		Warning: !well(record),
 	})
 }
 

@@ -252,9 +252,13 @@ func (j *journal) outputs(record *rollout.Record) {
 // finished reports whether the run went on from a stage: it passed, or was undecided
 // and that was good enough.
 func finished(record *rollout.Record, i int) bool {
-	well := record.Outcome == rollout.Promoted || record.Outcome == rollout.Held
 	verdict := record.Stages[i].Verdict
-	return verdict == rollout.Pass || verdict == rollout.Inconclusive && (well || i < len(record.Stages)-1)
+	return verdict == rollout.Pass || verdict == rollout.Inconclusive && (well(record) || i < len(record.Stages)-1)
+}
+
+// well reports whether a run got as far as it was to go.
+func well(record *rollout.Record) bool {
+	return record.Outcome == rollout.Promoted || record.Outcome == rollout.Held
 }
 
 // percent is a weight as outputs carry it, to two decimals.

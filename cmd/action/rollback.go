@@ -20,18 +20,14 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 	if err != nil {
 		return j.refused(record, usage(err))
 	}
-	client, memory, err := c.find(ctx, options.Place, record, j.log.Info)
+	client, found, memory, err := c.find(ctx, options.Place, record, j.log.Info)
 	if err != nil {
 		return j.refused(record, err)
 	}
-	if memory == nil {
-		running := false
-		if running, err = begun(ctx, client, record); err != nil {
-			return j.refused(record, err)
-		}
-		if !running {
-			return j.nothingToUndo(ctx, record), nil
-		}
+	// A run that has the Lease, or had it when it was killed, and has moved nothing yet
+	// shall not move anything either.
+	if running := found != nil && found.Held; memory == nil && !running {
+		return j.nothingToUndo(ctx, record), nil
 	}
 	lease, held, err := client.Acquire(ctx, record.Namespace, record.Service, c.holder(), kube.Acquisition{Seize: true, Alive: alive})
 	if err != nil {
@@ -50,16 +46,6 @@ func (c *Command) rollback(ctx context.Context, values config.Values, warnings [
 	moves := rollout.Options{Drain: drain(options.Drain, memory.PodTargets), MoveTimeout: options.MoveTimeout, KeepFailed: options.KeepFailedPod}
 	err = c.undo(held, client, lease, record, memory, moves, j)
 	return j.undone(ctx, lease, record, err)
-}
-
-// begun reports whether a run has the Lease that has moved nothing yet, or had it when it
-// was killed: that run shall not move anything either.
-func begun(ctx context.Context, client *kube.Client, record *rollout.Record) (bool, error) {
-	if record.Service == "" {
-		return false, nil
-	}
-	lease, err := client.ReadLease(ctx, record.Namespace, record.Service)
-	return lease != nil && lease.Held, err
 }
 
 // undone ends a rollback: nothing is left to remember when it is done.
@@ -109,11 +95,12 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 	return err
 }
 
-// find connects and reads what the Service's Lease remembers, nil if there is none.
-func (c *Command) find(ctx context.Context, place config.Place, record *rollout.Record, say func(string, ...any)) (*kube.Client, *rollout.Memory, error) {
+// find connects and reads the Service's Lease and what it remembers, nil if there is none.
+func (c *Command) find(ctx context.Context, place config.Place, record *rollout.Record, say func(string, ...any),
+) (*kube.Client, *kube.LeaseRecord, *rollout.Memory, error) {
 	found, err := c.connect(place, say)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	client := found.client
 	if record.Namespace == "" {
@@ -122,23 +109,23 @@ func (c *Command) find(ctx context.Context, place config.Place, record *rollout.
 	if record.Service == "" {
 		var services []string
 		if services, err = client.Leases(ctx, record.Namespace); err != nil || len(services) == 0 {
-			return client, nil, err
+			return client, nil, nil, err
 		}
 		if len(services) > 1 {
-			return nil, nil, usage(fmt.Errorf("rollouts of %d Services are on record in namespace %q (%s): write one of them in input \"service\"",
+			return nil, nil, nil, usage(fmt.Errorf("rollouts of %d Services are on record in namespace %q (%s): write one of them in input \"service\"",
 				len(services), record.Namespace, strings.Join(services, ", ")))
 		}
 		record.Service = services[0]
 	}
 	lease, err := client.ReadLease(ctx, record.Namespace, record.Service)
 	if err != nil || lease == nil {
-		return client, nil, err
+		return client, nil, nil, err
 	}
 	memory, err := rollout.ReadMemory(lease.State)
 	if err != nil {
-		return client, nil, usage(err)
+		return client, nil, nil, usage(err)
 	}
-	return client, memory, nil
+	return client, lease, memory, nil
 }
 
 // of names a Service where one is known.

@@ -49,12 +49,12 @@ func (c *Command) status(ctx context.Context, values config.Values, warnings []s
 		log.WarnContext(ctx, "inputs", "warning", warning)
 	}
 	record := &rollout.Record{Namespace: options.Namespace, Service: options.Service}
-	client, memory, err := c.find(ctx, options.Place, record, log.Info)
+	client, lease, memory, err := c.find(ctx, options.Place, record, log.Info)
 	if err != nil {
 		return exitOf(err), err
 	}
 	s := standing{SchemaVersion: 1, Namespace: record.Namespace, Service: record.Service, Paused: []string{}}
-	if err = s.look(ctx, client, memory); err != nil {
+	if err = s.look(ctx, client, lease, memory); err != nil {
 		return exitOf(err), err
 	}
 	if options.Output == "json" {
@@ -67,15 +67,11 @@ func (c *Command) status(ctx context.Context, values config.Values, warnings []s
 }
 
 // look fills in what memory, Lease and Deployments say.
-func (s *standing) look(ctx context.Context, client *kube.Client, memory *rollout.Memory) error {
+func (s *standing) look(ctx context.Context, client *kube.Client, lease *kube.LeaseRecord, memory *rollout.Memory) error {
 	if memory == nil {
 		return nil
 	}
-	lease, err := client.ReadLease(ctx, s.Namespace, s.Service)
-	if err != nil {
-		return err
-	}
-	if lease != nil && lease.Held {
+	if lease.Held {
 		s.Holder, s.Renewed = new(lease.Holder.String()), &lease.Renewed
 	}
 	live, err := client.Look(ctx, s.Namespace, s.Service)

@@ -32,7 +32,7 @@ func (c *Client) Acquire(ctx context.Context, namespace, service string, me Hold
 		if record != nil && !how.Seize && me.supersededBy(record.Holder) {
 			return nil, nil, &SupersededError{record.Holder}
 		}
-		if free := record == nil || !record.Held || me.succeeds(record.Holder) || how.dead(me, record.Holder); !free {
+		if free := record == nil || !record.Held || how.gone(me, record.Holder); !free {
 			if record, err = c.expire(ctx, namespace, record, me, how); err != nil {
 				return nil, nil, err
 			}
@@ -52,7 +52,7 @@ func (c *Client) Acquire(ctx context.Context, namespace, service string, me Hold
 // was killed with its very last words still to say. A Lease that may be held is left alone.
 func (c *Client) Tidy(ctx context.Context, namespace, service string, me Holder, how Acquisition) error {
 	record, err := c.ReadLease(ctx, namespace, service)
-	if err != nil || record == nil || !record.Held || !me.succeeds(record.Holder) && !how.dead(me, record.Holder) {
+	if err != nil || record == nil || !record.Held || !how.gone(me, record.Holder) {
 		return err
 	}
 	lease, _, err := c.claim(ctx, namespace, service, me, record)
@@ -65,9 +65,10 @@ func (c *Client) Tidy(ctx context.Context, namespace, service string, me Holder,
 	return lease.Release(ctx, lease.Remembers())
 }
 
-// dead reports whether the holder was a process of this host that is no more.
-func (a Acquisition) dead(me, other Holder) bool {
-	return me.neighbour(other) && a.Alive != nil && !a.Alive(other)
+// gone reports whether the holder will write nothing any more: its job is ours now, or
+// it was a process of this host that is no more.
+func (a Acquisition) gone(me, other Holder) bool {
+	return me.succeeds(other) || me.neighbour(other) && a.Alive != nil && !a.Alive(other)
 }
 
 // expire waits until the Lease has not changed for as long as it lives, and returns

@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/org/l4-canary/test/harness"
 )
@@ -33,9 +31,9 @@ const surge = "5"
 
 // outcome is what one way of moving did.
 type outcome struct {
-	moves          []time.Duration // a stage each, without sampling and drain
-	opened, failed int
-	failures       []string
+	moves  []time.Duration // a stage each, without sampling and drain
+	opened int
+	failed []string // with the time and the error
 }
 
 func (o outcome) total() time.Duration {
@@ -69,14 +67,14 @@ func TestCompare(t *testing.T) {
 				row[i] = seconds(move)
 			}
 			fmt.Fprintf(&b, "| %s, round %d | %s | %s | %d | %d (%.2f %%) |\n", name, round+1, strings.Join(row, " | "), seconds(o.total()),
-				o.opened, o.failed, 100*float64(o.failed)/float64(o.opened))
+				o.opened, len(o.failed), 100*float64(len(o.failed))/float64(o.opened))
 		}
 	}
 	ratio := median(ours).Seconds() / median(hand).Seconds()
 	fmt.Fprintf(&b, "\nmedian of %d rounds: the rollout's moves took %.2f times as long as those by hand (%s and %s)\n", rounds, ratio, seconds(median(ours)), seconds(median(hand)))
 	t.Log("\n" + b.String())
 	for _, o := range ours {
-		require.Empty(t, o.failures, "connections that the rollout lost")
+		require.Empty(t, o.failed, "connections that the rollout lost")
 	}
 	require.Less(t, ratio, 1.0, "the rollout's moves are to be faster")
 }
@@ -93,7 +91,7 @@ func median(outcomes []outcome) time.Duration {
 }
 
 // settle makes the namespace with ten old pods that serve, and applies more files.
-func settle(t *testing.T, l *harness.Lab, namespace string, more ...string) (address string) {
+func settle(t *testing.T, l *harness.Lab, namespace string, more ...string) string {
 	t.Helper()
 	kubectl := func(args ...string) { l.Do(t, append([]string{"kubectl", "--"}, args...)...) }
 	kubectl("create", "namespace", namespace)
@@ -101,16 +99,7 @@ func settle(t *testing.T, l *harness.Lab, namespace string, more ...string) (add
 		kubectl("-n", namespace, "apply", "-f", filepath.Join(harness.Root(t), "test/compare/testdata", name))
 	}
 	kubectl("-n", namespace, "rollout", "status", "deployment/lobby-blue", "--timeout", "2m")
-	require.Eventually(t, func() bool {
-		service, err := l.CoreV1().Services(namespace).Get(t.Context(), "lobby", metav1.GetOptions{})
-		require.NoError(t, err)
-		if len(service.Status.LoadBalancer.Ingress) == 0 {
-			return false
-		}
-		address = net.JoinHostPort(service.Status.LoadBalancer.Ingress[0].IP, "7000")
-		return true
-	}, time.Minute, 50*time.Millisecond)
-	return address
+	return harness.Serve(t, l, namespace)
 }
 
 // byHand moves with the script.
@@ -158,7 +147,6 @@ func byRollout(t *testing.T, l *harness.Lab, namespace string) outcome {
 
 // lost ends the clients and takes note of what they lost.
 func (o outcome) lost(clients *harness.Clients) outcome {
-	opened, failed, _ := clients.Stop()
-	o.opened, o.failed, o.failures = opened, len(failed), failed
+	o.opened, o.failed, _ = clients.Stop()
 	return o
 }

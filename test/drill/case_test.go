@@ -67,10 +67,8 @@ type users struct {
 func attend(t *testing.T, l *harness.Lab, namespace string) *users {
 	t.Helper()
 	e := watchEndpoints(t, l, namespace)
-	at := address(t, l, namespace)
 	e.await(t, capacity)
-	awaitAnswer(t, at)
-	return &users{harness.Use(t, at, 20*time.Millisecond, 0), e}
+	return &users{harness.Use(t, harness.Serve(t, l, namespace), 20*time.Millisecond, 0), e}
 }
 
 // leave ends the users: none may have lost anything.

@@ -4,16 +4,12 @@ package drill
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/tools/cache"
 
@@ -105,35 +101,4 @@ func (e *endpoints) fewest() (int, time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.least, e.when
-}
-
-// address waits for the balancer's address.
-func address(t *testing.T, l *harness.Lab, namespace string) string {
-	t.Helper()
-	events, err := l.CoreV1().Services(namespace).Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=lobby"})
-	require.NoError(t, err)
-	defer events.Stop()
-	for event := range events.ResultChan() {
-		service, ok := event.Object.(*corev1.Service)
-		if ok && len(service.Status.LoadBalancer.Ingress) > 0 {
-			return net.JoinHostPort(service.Status.LoadBalancer.Ingress[0].IP, fmt.Sprint(service.Spec.Ports[0].Port))
-		}
-	}
-	require.FailNow(t, "the balancer gives no address")
-	return ""
-}
-
-// awaitAnswer waits until the balancer forwards: kube-proxy lags behind the
-// EndpointSlices. From then on no connection may fail.
-func awaitAnswer(t *testing.T, address string) {
-	t.Helper()
-	for limit := time.Now().Add(time.Minute); ; {
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", address)
-		if err == nil {
-			conn.Close()
-			return
-		}
-		require.True(t, time.Now().Before(limit), "the first version cannot be reached: %v", err)
-		pass(t, 100*time.Millisecond)
-	}
 }

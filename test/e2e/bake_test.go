@@ -30,7 +30,7 @@ func baked(t *testing.T, l *lab) {
 	require.Equal(t, 2, l.replicas(t, namespace, "lobby"), "two pods are warm")
 
 	users := l.use(t, namespace, 5)
-	listener := harness.Listen(t, l.address(t, namespace))
+	listener := harness.Listen(t, harness.Address(t, l, namespace))
 	began := time.Now()
 	back := l.command(t, "rollback", "--namespace", namespace, "--drain", "2s")
 	took := time.Since(began)
@@ -65,7 +65,7 @@ func crashed(t *testing.T, l *lab) {
 	require.Equal(t, "promoted", first.report.Outcome)
 	release := single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50:5m,100", "--max-surge", "1")
 	edit(t, release[1], "image: registry.example/lobby:1.0.0", "image: registry.example/lobby:1.0.0\n        env: [{name: CRASH_AFTER, value: 25s}]")
-	listener := harness.Listen(t, l.address(t, namespace))
+	listener := harness.Listen(t, harness.Address(t, l, namespace))
 	r := l.start(t, release...)
 	crash := l.awaitCrash(t, namespace)
 	res := r.wait(t)

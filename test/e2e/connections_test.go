@@ -17,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/org/l4-canary/test/harness"
 )
 
 // flow is an established conversation with one pod.
@@ -239,9 +241,9 @@ func conversations(t *testing.T, l *lab, dir, pod string) {
 	first := l.run(t, single(t, namespace, dir, 3, "0.9.0", "1.0.0", "--hold-open", "5")...)
 	require.Equal(t, "promoted", first.report.Outcome)
 	require.Nil(t, first.report.HeldFlows, "nothing moves")
-	awaitPods(t, l.address(t, namespace), 3)
+	awaitPods(t, harness.Address(t, l, namespace), 3)
 	left := l.departures(t, namespace)
-	held := converse(t, "tcp", l.address(t, namespace), 200)
+	held := converse(t, "tcp", harness.Address(t, l, namespace), 200)
 	res := l.run(t, single(t, namespace, dir, 3, "1.0.0", "1.1.0", "--steps", "50,100", "--drain", "6s",
 		"--hold-open", "60", "--stable-pattern", `^1\.0\.0 `+pod)...)
 	require.Equal(t, "promoted", res.report.Outcome)
@@ -260,7 +262,7 @@ func cut(t *testing.T, l *lab) {
 	first := l.run(t, single(t, namespace, "single", 3, "0.9.0", "1.0.0")...)
 	require.Equal(t, "promoted", first.report.Outcome)
 	left := l.departures(t, namespace)
-	held := converse(t, "tcp", l.address(t, namespace), 60)
+	held := converse(t, "tcp", harness.Address(t, l, namespace), 60)
 	r := l.start(t, single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50:20s,100", "--drain", "10s",
 		"--hold-open", "60", "--stable-pattern", `^1\.0\.0 (?P<pod>\S+)`)...)
 	require.Eventually(t, func() bool { return r.passed("50") }, 2*time.Minute, 200*time.Millisecond)
@@ -301,9 +303,9 @@ func sessions(t *testing.T, l *lab) {
 	dir := lobby(t, "        ports:\n        - name: game", "        lifecycle: {preStop: {sleep: {seconds: 6}}}\n        ports:\n        - name: game")
 	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(dir, "lobby-blue.yaml"), "-f", filepath.Join(dir, "service.yaml"))
 	l.wait(t, namespace, "lobby-blue")
-	awaitPods(t, l.address(t, namespace), 3)
+	awaitPods(t, harness.Address(t, l, namespace), 3)
 	left := l.departures(t, namespace)
-	held := converse(t, "udp", l.address(t, namespace), 60)
+	held := converse(t, "udp", harness.Address(t, l, namespace), 60)
 	res := l.run(t, append([]string{
 		"--manifests", dir, "--namespace", namespace, "--steps", "50,100", "--max-surge", "1", "--drain", "6s", "--hold-open", "60",
 		"--stable-pattern", `^1\.8\.2 (?P<pod>\S+)`, "--canary-pattern", `^1\.9\.0 `,

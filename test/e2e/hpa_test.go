@@ -195,7 +195,7 @@ func scaledPair(t *testing.T, l *lab) {
 	for _, name := range []string{"lobby-blue.yaml", "service.yaml"} {
 		l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(manifests, name))
 	}
-	l.wait(t, namespace, "lobby-blue")
+	l.serve(t, namespace, "lobby-blue")
 	l.applyText(t, namespace, scalerText("lobby-blue", 3))
 	was := l.scaler(t, namespace, "lobby-blue")
 	release := append([]string{

@@ -74,6 +74,13 @@ func (l *lab) wait(t *testing.T, namespace, deployment string) {
 	l.kubectl(t, "-n", namespace, "rollout", "status", "deployment/"+deployment, "--timeout=120s")
 }
 
+// serve blocks until the Deployment, applied by hand, serves the users of the Service.
+func (l *lab) serve(t *testing.T, namespace, deployment string) {
+	t.Helper()
+	l.wait(t, namespace, deployment)
+	harness.Serve(t, l, namespace)
+}
+
 // replicas are the two Deployments' spec.replicas, -1 where there is none.
 func (l *lab) replicas(t *testing.T, namespace, deployment string) int {
 	t.Helper()

@@ -35,7 +35,7 @@ func applied(t *testing.T, l *lab) {
 	require.NoError(t, os.WriteFile(config, []byte(settings), 0o600))
 	l.kubectl(t, "-n", namespace, "apply", "-f", args[1])
 	l.kubectl(t, "-n", namespace, "scale", "deployment/lobby", "--replicas=2")
-	l.wait(t, namespace, "lobby")
+	l.serve(t, namespace, "lobby")
 
 	edit(t, args[1], "\n        env: [{name: DELAY, value: 1ms}]", "")
 	edit(t, args[1], "  annotations: {example.com/team: red}\n", "")

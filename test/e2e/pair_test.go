@@ -38,7 +38,7 @@ func alternating(t *testing.T, l *lab) {
 
 	first := pair(t, "1.0.0", "1.1.0")
 	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(first, "lobby-blue.yaml"), "-f", filepath.Join(first, "service.yaml"))
-	l.wait(t, namespace, "lobby-blue")
+	l.serve(t, namespace, "lobby-blue")
 	users := l.use(t, namespace, 5)
 	require(release(first, "1.0.0", "1.1.0", "--finish", "keep"), "blue 0, green 3")
 	require(release(pair(t, "1.2.0", "1.1.0"), "1.1.0", "1.2.0"), "blue 3, green 0")

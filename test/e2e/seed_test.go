@@ -126,7 +126,7 @@ func tenPods(t *testing.T, l *lab, namespace string) {
 	l.namespace(t, namespace)
 	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(root, "testdata/manifests/lobby/lobby-blue.yaml"),
 		"-f", filepath.Join(root, "testdata/manifests/lobby/service.yaml"))
-	l.wait(t, namespace, "lobby-blue")
+	l.serve(t, namespace, "lobby-blue")
 	args := append([]string{
 		"--manifests", "testdata/manifests/lobby", "--namespace", namespace, "--steps", "10,25,50,100",
 		"--stable-pattern", `^1\.8\.2 (?P<pod>\S+)`, "--canary-pattern", `^1\.9\.0 (?P<pod>\S+)`,

@@ -16,6 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/org/l4-canary/test/harness"
 )
 
 // fitness is a readiness gate of pods that the test decides about: a pod that is not
@@ -99,7 +101,7 @@ func (l *lab) awaitSilence(t *testing.T, namespace, pod string) {
 	const enough = 40 // in a row, of three pods or four
 	silent := 0
 	require.Eventually(t, func() bool {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.address(t, namespace))
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", harness.Address(t, l, namespace))
 		require.NoError(t, err)
 		defer conn.Close()
 		line, err := bufio.NewReader(conn).ReadString('\n')

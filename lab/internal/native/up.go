@@ -207,6 +207,9 @@ func (p *Provider) launch(ctx context.Context, state *State, parts parts) error 
 }
 
 func (l *launch) connect(ctx context.Context, topology network.Topology) error {
+	if err := process.AllowWatches(); err != nil {
+		return err
+	}
 	if err := topology.Create(ctx); err != nil {
 		return err
 	}
