@@ -49,7 +49,9 @@ func evidenceOf(m rollout.Measurement) *rollout.Evidence {
 	random := rand.New(rand.NewPCG(7, 7))
 	random.Shuffle(len(flows), func(i, j int) { flows[i], flows[j] = flows[j], flows[i] })
 	judge := rollout.NewJudge(o)
-	for _, f := range flows {
+	for i, f := range flows {
+		f.Scheduled = time.Duration(i) * 20 * time.Millisecond
+		f.Start, f.Total = f.Scheduled, f.FirstByte
 		judge.Add(f)
 	}
 	judge.Expire()

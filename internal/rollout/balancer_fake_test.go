@@ -74,7 +74,7 @@ func (s *stream) Flows(ctx context.Context) iter.Seq[probe.Flow] {
 				return
 			}
 			flow := s.balancer.flow(s.random)
-			flow.Index = s.sent
+			flow.Index, flow.Scheduled = s.sent, time.Duration(s.sent)*s.every
 			if !yield(flow) {
 				return
 			}

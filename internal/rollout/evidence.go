@@ -103,11 +103,9 @@ type GateEvidence struct {
 // LatencyEvidence are service times. Counts are from the first flow of the stage on,
 // quantiles of the window.
 type LatencyEvidence struct {
-	Limit       *Figure          `json:"limit"` // above it an answer is slow; nil if none is
-	Answers     int              `json:"answers"`
-	Slow        int              `json:"slow"`
-	CanaryTimed int              `json:"canaryAnswers"`
-	CanarySlow  int              `json:"canarySlow"`
+	Limit *Figure `json:"limit"` // above it an answer is slow; nil if none is
+	SlowAnswers
+	Tenths      SlowAnswers      `json:"tenths"` // answers of a version that began in the same tenth of a second count once
 	Gate        *GateEvidence    `json:"gate"`   // the canary's part of the slow answers; nil without a limit
 	Stable      *VersionQuantile `json:"stable"` // service times
 	Canary      *VersionQuantile `json:"canary"`
@@ -116,6 +114,14 @@ type LatencyEvidence struct {
 	Shift       Figure           `json:"shift"`        // of the canary against stable, Hodges and Lehmann
 	Longer      Figure           `json:"canaryLonger"` // probability that its answer takes longer, percent
 	P           Figure           `json:"mannWhitneyP"` // of as much by chance, two-sided
+}
+
+// SlowAnswers are answers of known version, and how many of them were slow.
+type SlowAnswers struct {
+	Answers     int `json:"answers"`
+	Slow        int `json:"slow"`
+	CanaryTimed int `json:"canaryAnswers"`
+	CanarySlow  int `json:"canarySlow"`
 }
 
 // VersionQuantile are quantiles of one version, nil where there are too few answers.

@@ -97,7 +97,7 @@ func (p *portJudge) latencyEvidence() LatencyEvidence {
 	stable, canary := inOrder(ofStable.service), inOrder(ofCanary.service)
 	compared := stats.NewMannWhitney(canary, stable)
 	e := LatencyEvidence{
-		Answers: g.timed, Slow: g.slow, CanaryTimed: g.timedNew, CanarySlow: g.slowNew,
+		SlowAnswers: slowAnswers(g.all), Tenths: slowAnswers(g.apart),
 		Stable: quantiles(stable), Canary: quantiles(canary),
 		StableWhole: quantiles(inOrder(ofStable.response)), CanaryWhole: quantiles(inOrder(ofCanary.response)),
 		Shift: Figure(compared.Shift), Longer: hundredths(compared.CLES), P: Figure(compared.TwoSided),
@@ -107,6 +107,10 @@ func (p *portJudge) latencyEvidence() LatencyEvidence {
 		e.Limit, e.Gate = &limit, gateEvidence(g.judged(p.options.Confidence.Fraction()))
 	}
 	return e
+}
+
+func slowAnswers(s slowness) SlowAnswers {
+	return SlowAnswers{Answers: s.timed, Slow: s.slow, CanaryTimed: s.timedNew, CanarySlow: s.slowNew}
 }
 
 // inOrder are times in milliseconds, the shortest first.

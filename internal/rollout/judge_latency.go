@@ -21,16 +21,36 @@ const (
 	mostlySlow = 0.5
 )
 
-// slowGate counts answers of known version that took longer than a limit, from the
+// tenth is how long slow answers of a version have one cause. A pause of one pod, be it a
+// collection of garbage or a full disk, delays all answers that begin in it: they tell of
+// one pause, and not of so many answers that each were slow.
+const tenth = 100 * time.Millisecond
+
+// slowGate looks at answers of known version that took longer than a limit, from the
 // first flow on. The zero value has no limit, and nothing is slow.
 type slowGate struct {
 	limit         time.Duration
 	before        time.Duration // the p95 that the limit is derived from
-	timed, slow   int           // answers
-	timedNew      int           // of the canary
-	slowNew       int
+	all           slowness
+	apart         slowness // only the first of a version in each tenth of a second
+	latest        [2]int   // the tenth of the last answer of stable and of the canary, from 1; 0: none
 	bySide        stats.AttributedGate
 	withoutStable bool // none is expected of stable any more
+}
+
+// slowness counts answers.
+type slowness struct {
+	timed, slow       int
+	timedNew, slowNew int // of these, the canary's
+}
+
+func (s *slowness) add(version probe.Version, slow bool) {
+	s.timed++
+	s.slow += one(slow)
+	if version == probe.Canary {
+		s.timedNew++
+		s.slowNew += one(slow)
+	}
 }
 
 // newSlowGate derives the limit from the pace before the rollout: a quarter more than
@@ -79,28 +99,39 @@ func (g *slowGate) slowAnswer(f probe.Flow) bool {
 
 // add counts an answer of known version.
 func (g *slowGate) add(f probe.Flow) {
-	slow := one(g.slowAnswer(f))
-	g.timed++
-	g.slow += slow
-	if f.Version == probe.Canary {
-		g.timedNew++
-		g.slowNew += slow
+	slow := g.slowAnswer(f)
+	g.all.add(f.Version, slow)
+	last := &g.latest[one(f.Version == probe.Canary)]
+	if number := 1 + int(f.Scheduled/tenth); number != *last {
+		*last = number
+		g.apart.add(f.Version, slow)
 	}
 }
 
 // evidence asks whether the canary has more of the slow answers than of all answers:
 // the gate of failures with "slow" for "failed", so that a network that slows both
-// versions down blames neither.
-func (g *slowGate) evidence() stats.Evidence {
-	return g.bySide.Decide(g.slowNew, g.slow, g.timedNew, g.timed)
+// versions down blames neither. Without stable it asks whether most answers are slow.
+func (g *slowGate) evidence(s slowness, confidence float64) stats.Evidence {
+	if g.withoutStable {
+		return overLimit(s.slowNew, s.timedNew, mostlySlow, confidence)
+	}
+	return g.bySide.Decide(s.slowNew, s.slow, s.timedNew, s.timed)
 }
 
-// judged is what decides: that, or without stable whether most answers are slow.
+// judged is what decides: the evidence of all answers and that of those apart have to
+// agree, and this is the weaker one.
 func (g *slowGate) judged(confidence float64) stats.Evidence {
-	if g.withoutStable {
-		return overLimit(g.slowNew, g.timedNew, mostlySlow, confidence)
+	all, apart := g.evidence(g.all, confidence), g.evidence(g.apart, confidence)
+	if apart.Decision != stats.Fail || all.Decision == stats.Fail && apart.Log < all.Log {
+		return apart
 	}
-	return g.evidence()
+	return all
+}
+
+// suspected reports whether all answers together would fail the canary, and those apart
+// not yet: more time tells a pause from a slow version.
+func (g *slowGate) suspected(confidence float64) bool {
+	return g.evidence(g.all, confidence).Decision == stats.Fail && g.judged(confidence).Decision != stats.Fail
 }
 
 // slowing looks at the slow answers. Where stable answers no more there is nothing to
@@ -108,19 +139,20 @@ func (g *slowGate) judged(confidence float64) stats.Evidence {
 // takes that most answers are slow, also in comparison with stable where it last answered.
 func (p *portJudge) slowing() bool {
 	g := &p.gates.times
-	if g.slowNew == 0 || p.options.atBaseline() {
+	if g.all.slowNew == 0 || p.options.atBaseline() {
 		return false
 	}
-	e := g.judged(p.options.Confidence.Fraction())
-	if e.Decision != stats.Fail {
+	confidence := p.options.Confidence.Fraction()
+	if g.judged(confidence).Decision != stats.Fail {
 		return false
 	}
 	if g.withoutStable {
 		return p.decide(Fail, ReasonFailLatency, p.slowDetail(""))
 	}
+	e := g.evidence(g.all, confidence)
 	return p.decide(Fail, ReasonFailLatency, p.slowDetail(fmt.Sprintf(
 		"; it answered %s %% of %d flows but has %d of %d slow answers (%s %%, at most %s %% would be its share)",
-		tenths(ratio(g.timedNew, g.timed)), g.timed, g.slowNew, g.slow, tenths(e.Observed), tenths(e.Bound))))
+		tenths(ratio(g.all.timedNew, g.all.timed)), g.all.timed, g.all.slowNew, g.all.slow, tenths(e.Observed), tenths(e.Bound))))
 }
 
 // slowDetail says how many answers of the canary were slow, and compared with what.
@@ -130,7 +162,7 @@ func (p *portJudge) slowDetail(share string) string {
 		whose = "stable's"
 	}
 	return fmt.Sprintf("%d of %d answers of the canary on %s (%s %%) took longer than %s, the slowest 5 %% of %s more than %s%s",
-		g.slowNew, g.timedNew, p.port, tenths(ratio(g.slowNew, g.timedNew)), millis(g.limit), whose, millis(g.before), share)
+		g.all.slowNew, g.all.timedNew, p.port, tenths(ratio(g.all.slowNew, g.all.timedNew)), millis(g.limit), whose, millis(g.before), share)
 }
 
 // millis is a time in milliseconds, to the tenth.

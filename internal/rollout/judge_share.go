@@ -59,7 +59,9 @@ func (p *portJudge) lookAtShare(final bool) {
 	case stats.Fail:
 		p.conclude(Fail, ReasonFailShare, p.figures()+p.leastConnections())
 	case stats.Pass:
-		p.conclude(Pass, ReasonPass, p.figures())
+		if over || !p.gates.times.suspected(p.options.Confidence.Fraction()) {
+			p.conclude(Pass, ReasonPass, p.figures())
+		}
 	case stats.Continue, stats.Inconclusive:
 		if over {
 			p.conclude(Inconclusive, ReasonInconclusive, p.openDetail())

@@ -84,12 +84,12 @@ func baselineOptions() JudgeOptions {
 	return o
 }
 
-// feed gives flows to a judge until it has decided, in turns to its ports, and
-// says how many it took.
+// feed gives a hundred flows a second to a judge until it has decided, in turns to its
+// ports, and says how many it took.
 func feed(j *Judge, limit int, laws ...law) int {
 	for i := range limit {
 		f := laws[i%len(laws)](i / len(laws))
-		f.Index, f.Port = i, i%len(laws)
+		f.Index, f.Port, f.Scheduled = i, i%len(laws), time.Duration(i)*10*time.Millisecond
 		if j.Add(f) {
 			return i + 1
 		}
@@ -148,11 +148,11 @@ func TestVerdicts(t *testing.T) {
 		{"error rate that is kept", strict(noisy(options(50)), 20), every(9, refused, turns(1, 2)), Pass, ReasonPass, 1500, "allowed 45–55 %"},
 		{"no failure is allowed", strict(options(50), 0), then(40, turns(1, 2), refused), Fail, ReasonFailCeiling, 41, "1 of 41 flows"},
 		{"both patterns match", options(50), every(10, always(probe.Flow{Class: probe.Answered, Version: probe.Unknown, Both: true, Address: viaA}), turns(1, 2)), Invalid, ReasonInvalidClassifier, 100, "match both patterns, more than 1 %: each must match the answers of its own version alone"},
-		{"the canary is slow", paced(options(25)), slowCanary(26 * time.Millisecond), Fail, ReasonFailLatency, 200, "took longer than 25 ms, the slowest 5 % of the baseline's more than 20 ms; it answered"},
+		{"the canary is slow", paced(options(25)), slowCanary(26 * time.Millisecond), Fail, ReasonFailLatency, 400, "took longer than 25 ms, the slowest 5 % of the baseline's more than 20 ms; it answered"},
 		{"the canary is as slow as allowed", paced(options(25)), slowCanary(25 * time.Millisecond), Pass, ReasonPass, 1500, "allowed 20–30 %"},
 		{"the canary is slow where little was fast", paceOf(options(25), time.Millisecond), slowCanary(5 * time.Millisecond), Pass, ReasonPass, 1500, "allowed 20–30 %"},
 		{"both versions are slow", paced(options(25)), slowAll(turns(1, 4)), Pass, ReasonPass, 1500, "allowed 20–30 %"},
-		{"everything, slow", paced(options(100)), slowAll(canary), Fail, ReasonFailLatency, 50, "answers of the canary on 80/TCP (100 %) took longer than 25 ms"},
+		{"everything, slow", paced(options(100)), slowAll(canary), Fail, ReasonFailLatency, 400, "answers of the canary on 80/TCP (100 %) took longer than 25 ms"},
 		{"everything, a third of it slow", paced(options(100)), every(3, slowAll(canary), canary), Pass, ReasonPass, 299, "observed 100 % of 299"},
 
 		{"baseline in order", baselineOptions(), stable, Pass, ReasonPass, 300, "of 300 flows on 80/TCP stable answered 300"},
