@@ -28,7 +28,7 @@ DRILL_PARALLEL ?= 5
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare sim servers kubernetes packages server-packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim servers kubernetes packages server-packages verify demo demo-down generate clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -88,6 +88,10 @@ drill-faults: build kubernetes packages
 # the moves take. ROUNDS, 3, are made in turns.
 compare: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 30m -v ./test/compare
+
+# A balancer with a known share is sampled twenty times in either mode of kube-proxy.
+coverage: build kubernetes packages
+	go test -tags e2e -count=1 -timeout 20m -v ./test/coverage $(COVERAGE_FLAGS)
 
 # Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:
