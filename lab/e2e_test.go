@@ -122,7 +122,7 @@ func (l lab) split(t *testing.T) {
 			awaitPods(t, network, target, 5)
 			count := map[string]int{}
 			for range flows {
-				version, _, err := ask(t.Context(), network, target)
+				version, _, err := ask(t.Context(), network, target, 0)
 				require.NoError(t, err)
 				count[version]++
 			}
@@ -135,20 +135,31 @@ func (l lab) split(t *testing.T) {
 
 // awaitPods waits until so many pods have answered. A pod that is available may
 // not be in kube-proxy's rules yet: it gathers changes for a second.
+//
+// Whoever asks too early leaves a trace: the node remembers for two minutes where it sent
+// the request, and sends what comes later from the same port after it. So this asks from
+// ports below those that the kernel gives to clients.
 func awaitPods(t *testing.T, network, target string, want int) {
 	t.Helper()
 	seen := map[string]bool{}
+	port := 20000
 	require.Eventually(t, func() bool {
-		if _, pod, err := ask(t.Context(), network, target); err == nil {
+		port++
+		if _, pod, err := ask(t.Context(), network, target, port); err == nil {
 			seen[pod] = true
 		}
 		return len(seen) == want
 	}, soon, interval/10, "pods that answer on %s %s: %v", network, target, seen)
 }
 
-// ask makes one flow and returns the two words of the answer.
-func ask(ctx context.Context, network, address string) (version, pod string, err error) {
-	conn, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
+// ask makes one flow, from a port or if that is 0 from any, and returns the two words of
+// the answer.
+func ask(ctx context.Context, network, address string, port int) (version, pod string, err error) {
+	dialer := net.Dialer{Timeout: 3 * time.Second, LocalAddr: &net.TCPAddr{Port: port}}
+	if network == "udp" {
+		dialer.LocalAddr = &net.UDPAddr{Port: port}
+	}
+	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return "", "", err
 	}

@@ -59,7 +59,7 @@ type resident struct {
 // removal is one batch of pods that the engine takes away.
 type removal struct {
 	side  probe.Version
-	began time.Time // when they were parked, or else told to end
+	began time.Time // when they were told to be parked, or else to end
 	down  bool      // their Deployment was scaled down
 	gone  time.Time // when the last of them was; zero before
 }
@@ -205,26 +205,27 @@ func (k *keeper) current(side probe.Version) *removal {
 
 // Scale implements Cluster.
 func (k *keeper) Scale(ctx context.Context, side probe.Version, from, to int) error {
+	told := time.Now() // pods may begin to leave before the answer is here
 	err := k.Cluster.Scale(ctx, side, from, to)
 	if err == nil && to < from {
-		k.remove(side, true)
+		k.remove(side, true, told)
 	}
 	return err
 }
 
 // Park implements Parking. Where it fails, some pods may be parked all the same.
 func (k *keeper) Park(ctx context.Context, side probe.Version, n int) error {
-	defer k.remove(side, false)
+	defer k.remove(side, false, time.Now())
 	return k.Parking.Park(ctx, side, n)
 }
 
 // remove begins a removal, or goes on with one whose pods are parked.
-func (k *keeper) remove(side probe.Version, down bool) {
+func (k *keeper) remove(side probe.Version, down bool, told time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	rm := k.current(side)
 	if rm == nil || rm.down {
-		rm = &removal{side: side, began: time.Now()}
+		rm = &removal{side: side, began: told}
 		k.removals = append(k.removals, rm)
 	}
 	rm.down = down

@@ -66,7 +66,7 @@ func TestEvery(t *testing.T) {
 // TestFaults lets every call of a rollout go wrong once, in every way that an API
 // server has.
 func TestFaults(t *testing.T) {
-	l := harness.NewLab(t, "drill", "drill")
+	l := harness.NewLab(t, "faults", "drill")
 	var cases []drilled
 	for _, m := range chosen()[:1] {
 		writes, reads := healthy(t, l, m)

@@ -300,9 +300,9 @@ func sessions(t *testing.T, l *lab) {
 	t.Helper()
 	const namespace = "held-udp"
 	l.namespace(t, namespace)
-	dir := lobby(t, "        ports:\n        - name: game", "        lifecycle: {preStop: {sleep: {seconds: 6}}}\n        ports:\n        - name: game")
+	dir := lobby(t, "        ports:\n        - name: game", "        lifecycle: {preStop: {sleep: {seconds: 8}}}\n        ports:\n        - name: game")
 	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(dir, "lobby-blue.yaml"), "-f", filepath.Join(dir, "service.yaml"))
-	l.wait(t, namespace, "lobby-blue")
+	l.serve(t, namespace, "lobby-blue")
 	awaitPods(t, harness.Address(t, l, namespace), 3)
 	left := l.departures(t, namespace)
 	held := converse(t, "udp", harness.Address(t, l, namespace), 60)

@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// patience is how long a client waits for a connection, and for a line.
+const patience = 3 * time.Second
+
 // Clients use a Service all the time, as its users would.
 type Clients struct {
 	stop context.CancelFunc
@@ -88,7 +91,7 @@ func (c *Clients) come(ctx context.Context, address string, every time.Duration)
 }
 
 func dial(ctx context.Context, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: 3 * time.Second}
+	dialer := net.Dialer{Timeout: patience}
 	return dialer.DialContext(ctx, "tcp", address)
 }
 
@@ -98,11 +101,16 @@ func visit(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
+	return greeted(conn)
+}
+
+// greeted reads a line and ends the connection.
+func greeted(conn net.Conn) error {
 	defer conn.Close()
-	if err = conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	_, err = bufio.NewReader(conn).ReadString('\n')
+	_, err := bufio.NewReader(conn).ReadString('\n')
 	return err
 }
 
@@ -117,7 +125,7 @@ func (c *Clients) hold(ctx context.Context, conn net.Conn, reader *bufio.Reader)
 			return
 		case <-ticker.C:
 		}
-		_ = conn.SetDeadline(time.Now().Add(3 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		_, err := fmt.Fprintln(conn, "still there?")
 		if err == nil {
 			_, err = reader.ReadString('\n')

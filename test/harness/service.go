@@ -3,8 +3,10 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,10 @@ func Address(t *testing.T, c kubernetes.Interface, namespace string) string {
 // Serve waits until what was done by hand in a namespace has come through to the users
 // of its Service: kube-proxy lags behind the EndpointSlices, for a pod that has come as
 // for one that was deleted. From then on no connection may fail. It returns the address.
+//
+// Whoever asks too early leaves a trace: the node remembers for two minutes where it sent
+// the request, and sends what comes later from the same port after it. So this asks from
+// ports that clients do not get.
 func Serve(t *testing.T, c kubernetes.Interface, namespace string) string {
 	t.Helper()
 	await(t, "pods are still terminating", func() bool {
@@ -49,13 +55,28 @@ func Serve(t *testing.T, c kubernetes.Interface, namespace string) string {
 	const row = 100
 	await(t, "the first version cannot be reached", func() bool {
 		for range row {
-			if visit(t.Context(), address) != nil {
+			if knock(t.Context(), address) != nil {
 				return false
 			}
 		}
 		return true
 	})
 	return address
+}
+
+// doors counts the ports that knock has used.
+var doors atomic.Int32
+
+// knock makes one connection from a port below those that the kernel gives to clients,
+// and reads the greeting.
+func knock(ctx context.Context, address string) error {
+	const first, count = 20000, 10000
+	dialer := net.Dialer{Timeout: time.Second, LocalAddr: &net.TCPAddr{Port: first + int(doors.Add(1))%count}}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return greeted(conn)
 }
 
 // await asks ten times a second, for two minutes.
