@@ -95,15 +95,11 @@ func (r *Rollout) Restore(ctx context.Context) error {
 	run.memory = *r.Memory
 	run.touched, run.introduced, run.original = true, true, counts{stable: r.Plan.Replicas}
 	run.adopting = run.memory.adopted()
-	handing := run.memory.Phase == PhaseHandingOver
 	run.sweep(ctx)
 	err := run.keepCapacity(ctx)
 	if err == nil {
 		run.memory.Undoing = true
 		err = run.remember(ctx, run.memory.Phase)
-	}
-	if err == nil && handing {
-		err = r.Heir.Handover(ctx, r.Plan.Replicas)
 	}
 	if err != nil {
 		run.failRestore(ctx, err)

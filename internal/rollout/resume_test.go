@@ -221,6 +221,41 @@ func TestRestoreParked(t *testing.T) {
 	}
 }
 
+// TestRestoreHandsOverOnce: a handover that was begun is ended before the way back, and
+// the way back may be cut off and begun again: what it has restored by then is not handed
+// over once more.
+func TestRestoreHandsOverOnce(t *testing.T) {
+	t.Parallel()
+	for name, there := range map[string]func(rollout.State) bool{
+		"while they move":         func(s rollout.State) bool { return s.Stable.Replicas == 2 && s.Canary.Replicas == 4 },
+		"with the first old pods": func(s rollout.State) bool { return s.Stable.Replicas == 2 && s.Canary.Parked == 2 },
+		"with all old pods":       func(s rollout.State) bool { return s.Stable.Replicas == 4 && s.Canary.Parked > 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, r, _ := single(t, rollout.Handover)
+				c.change(func(s *rollout.State) { s.Stable, s.Canary = pods(0), pods(4) })
+				l := &ledger{cluster: c}
+				r.Ledger, r.Memory, r.Plan.Steps = l, memoryAt(rollout.PhaseHandingOver, 100, rollout.Single, rollout.Handover), nil
+				ctx, cancel := context.WithCancel(t.Context())
+				when(c, there, cancel)
+				require.NoError(t, r.Restore(ctx))
+				require.Equal(t, rollout.Interrupted, r.Record.Outcome, r.Record.Message)
+
+				next, _, _ := newRollout(t, c)
+				next.Options, next.Memory, next.Heir = r.Options, &l.kept[len(l.kept)-1], c
+				require.NoError(t, next.Restore(t.Context()))
+				require.Equal(t, rollout.RolledBack, next.Record.Outcome, next.Record.Message)
+				require.Equal(t, "4+0 serving 4+0", c.pods[len(c.pods)-1])
+				require.Equal(t, []string{"remember handing over 100 %", "handover 4", "remember adopting 100 %"}, c.calls[:3])
+				require.NotContains(t, c.calls[3:], "handover 4")
+				requireInvariants(t, c, 4, 2)
+			})
+		})
+	}
+}
+
 // TestLost: somebody took the rollout over; the run stops and touches nothing.
 func TestLost(t *testing.T) {
 	t.Parallel()

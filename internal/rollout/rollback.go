@@ -156,7 +156,23 @@ func (r *run) undo(ctx context.Context, gently bool, setback *Setback) error {
 			r.Log.WarnContext(ctx, "that the rollout is being rolled back could not be written down", "error", err)
 		}
 	}
+	if err := r.handedOver(ctx); err != nil {
+		return err
+	}
 	return r.restore(ctx, gently, setback)
+}
+
+// handedOver ends a handover that was begun, because the way back goes on from its end,
+// and writes down that it is over: stable will be what it was, and whoever goes this way
+// again must not hand over again.
+func (r *run) handedOver(ctx context.Context) error {
+	if r.memory.Phase != PhaseHandingOver {
+		return nil
+	}
+	if err := r.Heir.Handover(ctx, r.Plan.Replicas); err != nil {
+		return err
+	}
+	return r.remember(ctx, PhaseAdopting)
 }
 
 // restore takes the pods back to the original counts: parked pods of stable come
