@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,6 +76,9 @@ func (t task) take(ctx context.Context) (taken, error) {
 	if err != nil {
 		return taken{}, err
 	}
+	if o.Classifier, err = learn(ctx, o); err != nil {
+		return taken{}, err
+	}
 	sampler, err := probe.NewSampler(o)
 	if err != nil {
 		return taken{}, err
@@ -123,14 +127,28 @@ func (t task) options() (probe.Options, error) {
 	if t.kind == udp {
 		port.Protocol = probe.UDP
 	}
-	classifier, err := probe.NewClassifier("(?m)^old", "(?m)^new")
-	if err != nil {
-		return probe.Options{}, err
-	}
 	return probe.Options{
-		Ports: []probe.Port{port}, Addresses: []netip.Addr{t.target.Addr()}, Classifier: classifier,
+		Ports: []probe.Port{port}, Addresses: []netip.Addr{t.target.Addr()},
 		Rate: t.rate, Concurrency: t.workers, Count: t.count, Seed: t.seed,
 	}, nil
+}
+
+// learn finds out what tells the answers apart, as a run does that was told no patterns.
+func learn(ctx context.Context, o probe.Options) (*probe.Classifier, error) {
+	o.Rate, o.Count = 0, 64
+	sampler, err := probe.NewSampler(o)
+	if err != nil {
+		return nil, err
+	}
+	var heard probe.Evidence
+	for flow := range sampler.Flows(ctx) {
+		if bytes.HasSuffix(flow.Answer, []byte(words[0])) {
+			heard.Stable = append(heard.Stable, probe.Heard{Answer: flow.Answer})
+		} else {
+			heard.Canary = append(heard.Canary, probe.Heard{Answer: flow.Answer})
+		}
+	}
+	return probe.Learn(heard)
 }
 
 // judgedBy is what a stage at 50 % is judged by, after a baseline, with all gates on.
