@@ -79,7 +79,7 @@ func (b bench) speeds(t *table) {
 			continue
 		}
 		faster, fortio := "–", "–"
-		if m.kind == http {
+		if m.kind == request {
 			faster = spread(b.against(m, "wrk", "ab"))
 			fortio = spread(b.against(m, "fortio"))
 		}
@@ -92,7 +92,7 @@ func (b bench) speeds(t *table) {
 func (b bench) others(t *table) {
 	t.head(1, "over HTTP", "workers", "requests/s", "CPU a request", "requests")
 	for _, m := range b.turns {
-		if m.kind != http {
+		if m.kind != request {
 			continue
 		}
 		name := "l4-canary"

@@ -26,13 +26,13 @@ type turn struct {
 func turns(all []tool) []turn {
 	var round []turn
 	for _, workers := range []int{1, 16} {
-		round = append(round, turn{kind: tcp, workers: workers}, turn{kind: udp, workers: workers}, turn{kind: http, workers: workers})
+		round = append(round, turn{kind: greeting, workers: workers}, turn{kind: datagram, workers: workers}, turn{kind: request, workers: workers})
 		for i := range all {
-			round = append(round, turn{kind: http, workers: workers, tool: &all[i]})
+			round = append(round, turn{kind: request, workers: workers, tool: &all[i]})
 		}
 	}
 	for _, rate := range []float64{50, 500, 5000} {
-		round = append(round, turn{kind: tcp, rate: rate})
+		round = append(round, turn{kind: greeting, rate: rate})
 	}
 	return round
 }
@@ -149,7 +149,7 @@ func newPlayer(ctx context.Context, o options) (*player, error) {
 // play has a turn, at an address of its own.
 func (p *player) play(ctx context.Context, t turn, before []figures) (figures, error) {
 	if t.tool != nil {
-		did, err := t.tool.ask(ctx, t.workers, p.seconds, "http://"+p.next(http).String()+"/")
+		did, err := t.tool.ask(ctx, t.workers, p.seconds, "http://"+p.next(request).String()+"/")
 		if err != nil {
 			return figures{}, err
 		}

@@ -101,20 +101,28 @@ func (t task) take(ctx context.Context) (taken, error) {
 // decided the next begins.
 func (r *taken) stages(ctx context.Context, sampler *probe.Sampler, o rollout.JudgeOptions) error {
 	judge := rollout.NewJudge(o)
-	var lost error
+	var problem error
 	for flow := range sampler.Flows(ctx) {
 		switch {
 		case flow.Version == probe.Stable, flow.Version == probe.Canary:
 			r.Samples++
-		case lost == nil:
-			lost = fmt.Errorf("a sample was lost: %s: %w", flow.Class, errors.Join(flow.Err))
+		case problem == nil:
+			problem = lost(flow)
 		}
 		if judge.Add(flow) {
 			r.Stages++
 			judge = rollout.NewJudge(o)
 		}
 	}
-	return errors.Join(lost, ctx.Err())
+	return errors.Join(problem, ctx.Err())
+}
+
+// lost says what became of a sample that nobody answered, or nobody knows who.
+func lost(f probe.Flow) error {
+	if f.Err == nil {
+		return fmt.Errorf("a sample was lost: nobody knows whose answer %q is", f.Answer)
+	}
+	return fmt.Errorf("a sample was lost: %s: %w", f.Class, f.Err)
 }
 
 // options are those of the sampler.
@@ -124,7 +132,7 @@ func (t task) options() (probe.Options, error) {
 		return probe.Options{}, err
 	}
 	port := probe.Port{Number: t.target.Port(), Protocol: probe.TCP, Exchange: exchange}
-	if t.kind == udp {
+	if t.kind == datagram {
 		port.Protocol = probe.UDP
 	}
 	return probe.Options{
@@ -142,6 +150,9 @@ func learn(ctx context.Context, o probe.Options) (*probe.Classifier, error) {
 	}
 	var heard probe.Evidence
 	for flow := range sampler.Flows(ctx) {
+		if flow.Err != nil {
+			return nil, lost(flow)
+		}
 		if bytes.HasSuffix(flow.Answer, []byte(words[0])) {
 			heard.Stable = append(heard.Stable, probe.Heard{Answer: flow.Answer})
 		} else {

@@ -3,13 +3,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -19,47 +19,63 @@ import (
 type kind string
 
 const (
-	tcp  kind = "tcp" // the server speaks first
-	http kind = "http"
-	udp  kind = "udp"
+	greeting kind = "tcp" // the server speaks first
+	request  kind = "http"
+	datagram kind = "udp"
 )
 
-// places is how many addresses of loopback the server listens on: more than there are
-// runs within the minute that TIME_WAIT lasts.
+// places is how many addresses of loopback the server listens on: so many runs take
+// longer than the minute that TIME_WAIT lasts.
 const places = 64
 
 // place is the address of a run, by its number.
 func place(run int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + run%places)}) }
 
-// the two versions' answers, of one size: ab takes another size for a failure.
-var (
-	words   = [2]string{"old web-1\n", "new web-1\n"}
-	respond = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nConnection: close\r\n\r\n"
-)
+// words are the two versions' answers, of one size: ab takes another size for a failure.
+var words = [2]string{"old web-1\n", "new web-1\n"}
 
-// serve listens until stdin ends, and says on stdout where.
-func serve(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
-	s := server{ports: map[kind]uint16{}}
-	defer s.close()
-	for run := range places {
-		for _, k := range []kind{tcp, http, udp} {
-			if err := s.listen(ctx, k, place(run)); err != nil {
-				return fmt.Errorf("listening for %s: %w", k, err)
-			}
-		}
-	}
-	if err := json.NewEncoder(stdout).Encode(s.ports); err != nil {
-		return err
-	}
-	_, err := io.Copy(io.Discard, stdin)
-	return err
-}
+// version is one of the two, at random.
+func version() string { return words[rand.Uint32()&1] }
 
 // server answers every flow as one of two versions, each as likely as the other.
 type server struct {
 	ports   map[kind]uint16 // the same on every address
+	web     http.Server
 	open    []io.Closer
 	running sync.WaitGroup
+}
+
+// serve listens until stdin ends, and says on stdout where.
+func serve(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	s, err := newServer(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := json.NewEncoder(stdout).Encode(s.ports); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, stdin)
+	return err
+}
+
+// newServer listens on all addresses.
+func newServer(ctx context.Context) (*server, error) {
+	s := &server{ports: map[kind]uint16{}}
+	s.web.SetKeepAlivesEnabled(false)
+	s.web.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, version()) // who has gone is counted by the client
+	})
+	for run := range places {
+		for _, k := range []kind{greeting, request, datagram} {
+			if err := s.listen(ctx, k, place(run)); err != nil {
+				s.close()
+				return nil, fmt.Errorf("listening for %s: %w", k, err)
+			}
+		}
+	}
+	return s, nil
 }
 
 // close ends everything.
@@ -73,7 +89,7 @@ func (s *server) close() {
 // listen answers one kind on an address.
 func (s *server) listen(ctx context.Context, k kind, at netip.Addr) error {
 	address := netip.AddrPortFrom(at, s.ports[k]).String()
-	if k == udp {
+	if k == datagram {
 		socket, err := net.ListenPacket("udp", address)
 		if err != nil {
 			return err
@@ -90,7 +106,11 @@ func (s *server) listen(ctx context.Context, k kind, at netip.Addr) error {
 	}
 	s.open = append(s.open, listener)
 	s.ports[k] = listener.Addr().(*net.TCPAddr).AddrPort().Port()
-	s.running.Go(func() { s.accept(listener, k) })
+	if k == request {
+		s.running.Go(func() { _ = s.web.Serve(listener) }) // until it is closed
+	} else {
+		s.running.Go(func() { s.greet(listener) })
+	}
 	return nil
 }
 
@@ -108,10 +128,8 @@ func cork(_, _ string, raw syscall.RawConn) error {
 	return failed
 }
 
-// version is one of the two, at random.
-func version() string { return words[rand.Uint32()&1] }
-
-func (s *server) accept(listener net.Listener, k kind) {
+// greet speaks first.
+func (s *server) greet(listener net.Listener) {
 	for {
 		c, err := listener.Accept()
 		if err != nil {
@@ -119,32 +137,9 @@ func (s *server) accept(listener net.Listener, k kind) {
 		}
 		s.running.Go(func() {
 			defer c.Close()
-			switch {
-			case k == tcp:
-				_, _ = io.WriteString(c, version()) // who has gone is counted by the client
-			case readRequest(c):
-				_, _ = io.WriteString(c, respond+version())
-			}
+			_, _ = io.WriteString(c, version()) // who has gone is counted by the client
 		})
 	}
-}
-
-var buffers = sync.Pool{New: func() any { return new([2048]byte) }}
-
-// readRequest reads a request without a body.
-func readRequest(c io.Reader) bool {
-	buffer := buffers.Get().(*[2048]byte)
-	defer buffers.Put(buffer)
-	for n := 0; n < len(buffer); {
-		more, err := c.Read(buffer[n:])
-		if n += more; bytes.HasSuffix(buffer[:n], []byte("\r\n\r\n")) {
-			return true
-		}
-		if err != nil {
-			return false
-		}
-	}
-	return false
 }
 
 // echo answers datagrams.

@@ -19,17 +19,17 @@ func aims() []target {
 	factor := func(x float64) string { return fmt.Sprintf("%.2f ×", x) }
 	number := func(x float64) string { return fmt.Sprintf("%.1f", x) }
 	return []target{
-		{kind: tcp, what: "TCP samples a second, 16 workers", limit: 5000, format: thousands,
+		{kind: greeting, what: "TCP samples a second, 16 workers", limit: 5000, format: thousands,
 			figure: func(b bench, m measured) float64 { return m.speed() }},
-		{kind: udp, what: "UDP samples a second, 16 workers", limit: 12000, format: thousands,
+		{kind: datagram, what: "UDP samples a second, 16 workers", limit: 12000, format: thousands,
 			figure: func(b bench, m measured) float64 { return m.speed() }},
-		{kind: tcp, what: "CPU of a TCP sample, 16 workers, µs", limit: 150, most: true, format: thousands,
+		{kind: greeting, what: "CPU of a TCP sample, 16 workers, µs", limit: 150, most: true, format: thousands,
 			figure: func(b bench, m measured) float64 { return float64(m.cost().Microseconds()) }},
-		{kind: tcp, what: "allocations of a TCP sample", limit: 30, most: true, format: number,
+		{kind: greeting, what: "allocations of a TCP sample", limit: 30, most: true, format: number,
 			figure: func(b bench, m measured) float64 { return m.median(allocations) }},
-		{kind: http, what: "HTTP, 16 workers, the faster of wrk and ab", limit: 0.8, format: factor,
+		{kind: request, what: "HTTP, 16 workers, the faster of wrk and ab", limit: 0.8, format: factor,
 			figure: func(b bench, m measured) float64 { return middle(b.against(m, "wrk", "ab")) }},
-		{kind: http, what: "HTTP, 16 workers, fortio", limit: 1, format: factor,
+		{kind: request, what: "HTTP, 16 workers, fortio", limit: 1, format: factor,
 			figure: func(b bench, m measured) float64 { return middle(b.against(m, "fortio")) }},
 	}
 }

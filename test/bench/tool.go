@@ -112,7 +112,7 @@ func readWrk(output string) (outcome, error) {
 	rate, rateErr := number(output, `(?m)^Requests/sec: +([\d.]+)`)
 	failed := 0
 	for _, line := range regexp.MustCompile(`(?m)^ *(Socket errors|Non-2xx or 3xx responses):.*`).FindAllString(output, -1) {
-		for _, count := range regexp.MustCompile(` (\d+)`).FindAllStringSubmatch(line, -1) {
+		for _, count := range regexp.MustCompile(` (\d+)\b`).FindAllStringSubmatch(line, -1) {
 			n, convErr := strconv.Atoi(count[1])
 			failed, err = failed+n, errors.Join(err, convErr)
 		}
