@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -59,7 +60,7 @@ func (t *table) head(left int, columns ...string) {
 // tables are the whole result.
 func (b bench) tables() string {
 	var t table
-	fmt.Fprintf(&t, "%d cores, %s; %s. Medians of %d rounds, %d s a run.\n\n",
+	_, _ = fmt.Fprintf(&t, "%d cores, %s; %s. Medians of %d rounds, %d s a run.\n\n",
 		runtime.NumCPU(), runtime.Version(), strings.Join(b.programs, ", "), b.rounds, b.seconds)
 	b.speeds(&t)
 	t.WriteString("\n")
@@ -110,7 +111,7 @@ func (b bench) paces(t *table) {
 		if m.rate == 0 {
 			continue
 		}
-		slowest := slices.MaxFunc(m.rounds, func(a, b figures) int { return int(a.lateness - b.lateness) }).lateness
+		slowest := slices.MaxFunc(m.rounds, func(a, b figures) int { return cmp.Compare(a.lateness, b.lateness) }).lateness
 		t.row(thousands(m.rate), micros(m.lateness()), micros(slowest), micros(m.cost()), thousands(float64(m.samples())),
 			thousands(float64(m.leftOut())), "0")
 	}

@@ -18,8 +18,8 @@ func TestPlay(t *testing.T) {
 	require.NoError(t, err)
 	defer p.stop()
 	for _, k := range []kind{greeting, datagram, request} {
-		f, err := p.sample(t.Context(), turn{kind: k, workers: 4}, 800)
-		require.NoError(t, err)
+		f, sampleErr := p.sample(t.Context(), turn{kind: k, workers: 4}, 800)
+		require.NoError(t, sampleErr)
 		require.Equal(t, 800, f.samples)
 		require.Positive(t, f.rate)
 		require.Positive(t, f.cpu)

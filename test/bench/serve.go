@@ -52,7 +52,7 @@ func serve(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	defer s.close()
-	if err := json.NewEncoder(stdout).Encode(s.ports); err != nil {
+	if err = json.NewEncoder(stdout).Encode(s.ports); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, stdin)
@@ -90,7 +90,7 @@ func (s *server) close() {
 func (s *server) listen(ctx context.Context, k kind, at netip.Addr) error {
 	address := netip.AddrPortFrom(at, s.ports[k]).String()
 	if k == datagram {
-		socket, err := net.ListenPacket("udp", address)
+		socket, err := new(net.ListenConfig).ListenPacket(ctx, "udp", address)
 		if err != nil {
 			return err
 		}
