@@ -5,6 +5,7 @@
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
 # make servers    every preset and recipe against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
+# make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make sim        how often the verdict errs behind balancers of every kind, simulated
 # make generate   action.yml and the README's tables, from internal/config
 
@@ -27,8 +28,10 @@ DRILL_FLAGS ?=
 DRILL_PARALLEL ?= 5
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
+# -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
+BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim servers kubernetes packages server-packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -96,6 +99,25 @@ coverage: build kubernetes packages
 # Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:
 	go run ./test/sim $(SIM_FLAGS)
+
+# In a network namespace of its own, where no firewall follows a million connections and
+# no other program waits for a port: about five minutes. Takes root.
+bench: bench-packages bin/fortio
+	go build -o bin/bench ./test/bench
+	unshare --net sh -c 'ip link set lo up && exec bin/bench -fortio bin/fortio $(BENCH_FLAGS)'
+
+bin/fortio: test/bench/fortio/go.mod test/bench/fortio/go.sum
+	cd test/bench/fortio && go build -o ../../../$@ fortio.org/fortio
+
+# What samples are held against, and what makes the namespace.
+bench-packages:
+	@missing=""; \
+	for tool in wrk:wrk ab:apache2-utils ip:iproute2 unshare:util-linux; do \
+	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
 
 # Every preset, and every recipe of docs/probes.md, against the real servers: two of each
 # behind the kernel's balancer, in network namespaces. Takes root.

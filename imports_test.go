@@ -34,6 +34,7 @@ var allowed = map[string]struct {
 	"internal/rollout":   {ours: []string{"internal/probe", "internal/stats"}},
 	"internal/spec":      {ours: []string{"internal/probe"}},
 	"internal/stats":     {},
+	"test/bench":         {ours: []string{"internal/probe", "internal/rollout"}},
 	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
 }
 

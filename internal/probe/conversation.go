@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -35,6 +36,8 @@ type conversation struct {
 	heard    time.Time // of the first byte
 	resent   int
 	reader   *bufio.Reader // of exchanges that parse
+	said     []byte        // room for what they say
+	text     bytes.Buffer  // and for what they heard
 	over     io.ReadWriter // TLS, if there is any: what is talked over; nil: the socket itself
 	name     string        // of the server, as TLS was told
 	captured [][]int       // by step: where in the buffer its expression and its groups matched

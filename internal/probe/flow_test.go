@@ -209,7 +209,7 @@ func TestHTTPHost(t *testing.T) {
 			if number != 80 {
 				host += ":8080"
 			}
-			require.Contains(t, string(request{}.get(c, "close")), "\r\nHost: "+host+"\r\n")
+			require.Contains(t, string(request{}.get(c, "close", nil)), "\r\nHost: "+host+"\r\n")
 		}
 	}
 }

@@ -75,7 +75,7 @@ func call(framer *http2.Framer, c *conversation) error {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, field := range [][2]string{
-		{":method", "POST"}, {":scheme", scheme}, {":path", healthPath}, {":authority", c.authority()},
+		{":method", "POST"}, {":scheme", scheme}, {":path", healthPath}, {":authority", string(c.authority(nil))},
 		{"content-type", "application/grpc"}, {"te", "trailers"}, {"user-agent", "l4-canary"},
 	} {
 		if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {

@@ -47,7 +47,8 @@ type head struct {
 // ask sends one request, with "close" or "keep-alive", and leaves the answer in
 // c.answer.
 func (r request) ask(c *conversation, connection string) (head, error) {
-	if err := c.send(r.get(c, connection)); err != nil {
+	c.said = r.get(c, connection, c.said[:0])
+	if err := c.send(c.said); err != nil {
 		return head{}, err
 	}
 	if c.reader == nil {
@@ -65,34 +66,43 @@ func (r request) ask(c *conversation, connection string) (head, error) {
 
 	// What was recorded and is no longer in the reader is the head, exactly.
 	first := c.buffer[:max(0, c.received-c.reader.Buffered())]
-	answer := bytes.NewBuffer(bytes.Clone(first))
-	_, err = io.Copy(answer, io.LimitReader(response.Body, int64(MaxAnswer-len(first))))
-	c.answer = answer.Bytes()
+	c.text.Reset()
+	c.text.Write(first)
+	_, err = c.text.ReadFrom(io.LimitReader(response.Body, int64(MaxAnswer-len(first))))
+	c.answer = bytes.Clone(c.text.Bytes())
 	if err != nil {
 		return head{}, fmt.Errorf("reading the body: %w", err)
 	}
 	return head{response.StatusCode, response.Status, response.Close}, nil
 }
 
-// get is the request's bytes.
-func (r request) get(c *conversation, connection string) []byte {
-	return []byte("GET " + cmp.Or(r.path, "/") + " HTTP/1.1\r\nHost: " + cmp.Or(r.host, c.authority()) +
-		"\r\nUser-Agent: l4-canary\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
+// get appends the request to b.
+func (r request) get(c *conversation, connection string, b []byte) []byte {
+	b = append(append(append(b, "GET "...), cmp.Or(r.path, "/")...), " HTTP/1.1\r\nHost: "...)
+	if r.host != "" {
+		b = append(b, r.host...)
+	} else {
+		b = c.authority(b)
+	}
+	b = append(append(b, "\r\nUser-Agent: l4-canary\r\nAccept: */*\r\nConnection: "...), connection...)
+	return append(b, "\r\n\r\n"...)
 }
 
-// authority is the target as a browser would write it.
-func (c *conversation) authority() string {
-	host, port := c.target.Addr().WithZone("").String(), c.target.Port()
+// authority appends the target as a browser would write it.
+func (c *conversation) authority(b []byte) []byte {
+	host, port := c.target.Addr().WithZone(""), c.target.Port()
 	switch {
 	case c.name != "":
-		host = c.name
-	case c.target.Addr().Is6():
-		host = "[" + host + "]"
+		b = append(b, c.name...)
+	case host.Is6():
+		b = append(host.AppendTo(append(b, '[')), ']')
+	default:
+		b = host.AppendTo(b)
 	}
 	if port == 80 && c.over == nil || port == 443 && c.over != nil {
-		return host
+		return b
 	}
-	return host + ":" + strconv.Itoa(int(port))
+	return strconv.AppendUint(append(b, ':'), uint64(port), 10)
 }
 
 // readFinal skips interim responses (100 Continue, 103 Early Hints).
