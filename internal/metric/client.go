@@ -49,17 +49,32 @@ func (c *Client) Ask(ctx context.Context, expr string) ([]rollout.Reading, error
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil && errors.Is(context.Cause(limited), errSilent):
-		return nil, fmt.Errorf("asking %s: no answer within %s", c.server, patience)
-	case err != nil:
-		return nil, fmt.Errorf("asking %s: %s", c.server, c.blame(err))
+		return nil, unreachable(fmt.Sprintf("asking %s: no answer within %s", c.server, patience))
+	case err == nil:
+		return readings(value)
 	}
-	return samples(value)
+	blamed := fmt.Sprintf("asking %s: %s", c.server, c.blame(err))
+	if e, ok := errors.AsType[*v1.Error](err); !ok || e.Type == v1.ErrClient || e.Type == v1.ErrServer {
+		return nil, unreachable(blamed)
+	}
+	return nil, errors.New(blamed)
 }
+
+// ErrUnreachable is matched by errors of a server that did not look at the query.
+var ErrUnreachable = errors.New("the server cannot be asked")
+
+// unreachable is such an error.
+type unreachable string
+
+func (u unreachable) Error() string { return string(u) }
+
+// Is makes errors.Is match.
+func (u unreachable) Is(target error) bool { return target == ErrUnreachable }
 
 var errSilent = errors.New("no answer")
 
-// samples are the numbers of a scalar or a vector.
-func samples(value model.Value) ([]rollout.Reading, error) {
+// readings are the numbers of a scalar or a vector.
+func readings(value model.Value) ([]rollout.Reading, error) {
 	switch v := value.(type) {
 	case *model.Scalar:
 		return number(nil, "", float64(v.Value)), nil
@@ -75,7 +90,7 @@ func samples(value model.Value) ([]rollout.Reading, error) {
 	case model.Matrix:
 		return nil, errors.New("the query returns a range vector: allowed are a scalar and an instant vector, such as the rate of that range")
 	}
-	return nil, errors.New("the query returns a text: allowed are a scalar and an instant vector")
+	return nil, errors.New("the query returns neither a scalar nor an instant vector")
 }
 
 // number adds a sample, unless it is none.
