@@ -224,7 +224,7 @@ func (g *gauge) unsettled(took time.Duration) error {
 	for _, q := range g.dials {
 		if !q.calm {
 			q.Verdict = Fail
-			restless = append(restless, fmt.Sprintf("query %q (allowed is %s, the worst was %s)", q.Name, q.Bounds(), decimal(float64(q.Worst))))
+			restless = append(restless, fmt.Sprintf("query %q (allowed is %s, the worst was %s)", q.Name, q.Bounds(), Decimal(float64(q.Worst))))
 		}
 	}
 	return &Setback{Reason: ReasonFailMetric, Message: fmt.Sprintf(

@@ -81,22 +81,22 @@ func (q Query) Bounds() string {
 	case q.Min == nil && q.Max == nil:
 		return "anything"
 	case q.Min == nil:
-		return "at most " + decimal(*q.Max)
+		return "at most " + Decimal(*q.Max)
 	case q.Max == nil:
-		return "at least " + decimal(*q.Min)
+		return "at least " + Decimal(*q.Min)
 	}
-	return decimal(*q.Min) + " to " + decimal(*q.Max)
+	return Decimal(*q.Min) + " to " + Decimal(*q.Max)
 }
 
-// decimal is a number in as few digits as tell six significant ones.
-func decimal(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+// Decimal is a number in as few digits as tell six significant ones.
+func Decimal(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
 // said is a value with whose it is.
 func said(value float64, labels string) string {
 	if labels == "" || labels == "{}" {
-		return decimal(value)
+		return Decimal(value)
 	}
-	return decimal(value) + " of " + labels
+	return Decimal(value) + " of " + labels
 }
 
 // violated is a sentence of a query that has been outside for as long as it may be, or
