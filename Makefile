@@ -103,7 +103,7 @@ servers: bin/l4-canary server-packages
 # they are installed, and what was there before is put back.
 SERVER_PACKAGES := nginx:nginx-light redis-server:redis-server mariadbd:mariadb-server smtpd:opensmtpd sshd:openssh-server \
   mosquitto:mosquitto memcached:memcached named:bind9 dnsmasq:dnsmasq-base dovecot:dovecot-imapd pop3-login:dovecot-pop3d submission-login:dovecot-submissiond \
-  socat:socat nft:nftables ip:iproute2
+  socat:socat nft:nftables ip:iproute2 prometheus:prometheus
 server-packages:
 	@export PATH="$$PATH:/usr/sbin:/usr/lib/dovecot" missing="" policy=/usr/sbin/policy-rc.d; \
 	for tool in $(SERVER_PACKAGES); do \

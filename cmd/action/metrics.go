@@ -132,7 +132,8 @@ func (p *prepared) tryQuery(ctx context.Context, q rollout.Query) preflight.Find
 	}
 	for _, r := range readings {
 		if q.Excess(r.Value) > 0 {
-			return preflight.Finding{Level: preflight.Warning, Message: fmt.Sprintf("query %q gives %v now, and allowed is %s: a stage in which that stays so fails", q.Name, rollout.Figure(r.Value), q.Bounds())}
+			return preflight.Finding{Level: preflight.Warning, Message: fmt.Sprintf(
+				"query %q gives %s now, and allowed is %s: a stage in which that stays so fails", q.Name, r, q.Bounds())}
 		}
 	}
 	return preflight.Finding{}

@@ -148,7 +148,7 @@ func (g *gauge) note(ctx context.Context, q *dial, a told) error {
 	}
 	if q.calm = q.Excess(worst.Value) <= 0; q.calm {
 		q.since, q.Outside = time.Time{}, 0
-		g.say(ctx, q, slog.LevelInfo, "query is within its bounds", "value", said(worst.Value, worst.Labels))
+		g.say(ctx, q, slog.LevelInfo, "query is within its bounds", "value", worst)
 		return nil
 	}
 	if q.since.IsZero() {
@@ -156,11 +156,11 @@ func (g *gauge) note(ctx context.Context, q *dial, a told) error {
 	}
 	q.Outside = now.Sub(q.since)
 	if q.Outside < q.For {
-		g.say(ctx, q, slog.LevelWarn, "query is outside of its bounds", "value", said(worst.Value, worst.Labels), "may_be_for", q.For)
+		g.say(ctx, q, slog.LevelWarn, "query is outside of its bounds", "value", worst, "may_be_for", q.For)
 		return nil
 	}
 	q.Verdict = Fail
-	return &Setback{Reason: ReasonFailMetric, Message: q.violated(worst.Value, worst.Labels, q.Outside)}
+	return &Setback{Reason: ReasonFailMetric, Message: q.violated(worst, q.Outside)}
 }
 
 // noteSilence takes an answer without data. It neither ends nor proves that the query is
@@ -200,7 +200,7 @@ func (g *gauge) awaited() string {
 		case q.Trouble != "":
 			all = append(all, fmt.Sprintf("query %q: %s", q.Name, q.Trouble))
 		case q.Last.Known():
-			all = append(all, fmt.Sprintf("query %q: %s, and allowed is %s", q.Name, said(float64(q.Last), q.Labels), q.Bounds()))
+			all = append(all, fmt.Sprintf("query %q: %s, and allowed is %s", q.Name, Reading{q.Labels, float64(q.Last)}, q.Bounds()))
 		}
 	}
 	return strings.Join(all, "; ")

@@ -91,18 +91,18 @@ func (q Query) Bounds() string {
 // Decimal is a number in as few digits as tell six significant ones.
 func Decimal(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
-// said is a value with whose it is.
-func said(value float64, labels string) string {
-	if labels == "" || labels == "{}" {
-		return Decimal(value)
+// String is a number with whose it is.
+func (r Reading) String() string {
+	if r.Labels == "" || r.Labels == "{}" {
+		return Decimal(r.Value)
 	}
-	return Decimal(value) + " of " + labels
+	return Decimal(r.Value) + " of " + r.Labels
 }
 
 // violated is a sentence of a query that has been outside for as long as it may be, or
 // longer.
-func (q Query) violated(value float64, labels string, outside time.Duration) string {
-	sentence := fmt.Sprintf("query %q gives %s, and allowed is %s", q.Name, said(value, labels), q.Bounds())
+func (q Query) violated(r Reading, outside time.Duration) string {
+	sentence := fmt.Sprintf("query %q gives %s, and allowed is %s", q.Name, r, q.Bounds())
 	if q.For > 0 {
 		sentence += fmt.Sprintf("; it has been outside for %s, and may be for %s", outside.Round(time.Second), q.For)
 	}
