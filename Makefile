@@ -3,7 +3,7 @@
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
-# make servers    every preset and recipe against real servers, about 3 minutes
+# make servers    every preset and recipe, and queries, against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
 # make sim        how often the verdict errs behind balancers of every kind, simulated
 # make generate   action.yml and the README's tables, from internal/config
