@@ -3,7 +3,7 @@
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
-# make servers    every preset and recipe against real servers, about 3 minutes
+# make servers    every preset and recipe, and queries, against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make sim        how often the verdict errs behind balancers of every kind, simulated
@@ -129,7 +129,7 @@ servers: bin/l4-canary server-packages
 # they are installed, and what was there before is put back.
 SERVER_PACKAGES := nginx:nginx-light redis-server:redis-server mariadbd:mariadb-server smtpd:opensmtpd sshd:openssh-server \
   mosquitto:mosquitto memcached:memcached named:bind9 dnsmasq:dnsmasq-base dovecot:dovecot-imapd pop3-login:dovecot-pop3d submission-login:dovecot-submissiond \
-  socat:socat nft:nftables ip:iproute2
+  socat:socat nft:nftables ip:iproute2 prometheus:prometheus
 server-packages:
 	@export PATH="$$PATH:/usr/sbin:/usr/lib/dovecot" missing="" policy=/usr/sbin/policy-rc.d; \
 	for tool in $(SERVER_PACKAGES); do \

@@ -19,7 +19,7 @@ var allowed = map[string]struct {
 	kubernetes bool
 }{
 	"cmd/action": {ours: []string{
-		"internal/ci", "internal/config", "internal/kube", "internal/manifest", "internal/preflight", "internal/probe", "internal/report", "internal/rollout",
+		"internal/ci", "internal/config", "internal/kube", "internal/manifest", "internal/metric", "internal/preflight", "internal/probe", "internal/report", "internal/rollout",
 		"internal/spec",
 	}},
 	"internal/ci":     {},
@@ -28,6 +28,7 @@ var allowed = map[string]struct {
 		"internal/manifest", "internal/preflight", "internal/probe", "internal/rollout",
 	}, kubernetes: true},
 	"internal/manifest":  {kubernetes: true},
+	"internal/metric":    {ours: []string{"internal/rollout"}},
 	"internal/preflight": {ours: []string{"internal/manifest"}, kubernetes: true},
 	"internal/probe":     {},
 	"internal/report":    {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},

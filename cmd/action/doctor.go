@@ -29,7 +29,7 @@ const (
 // nothing.
 func (c *Command) doctor(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseDoctor(values)
-	if err = c.checkProbe(options.Probe, err); err != nil {
+	if err = c.checkMetrics(options.Prometheus, c.checkProbe(options.Probe, err)); err != nil {
 		return ExitUsage, usage(err)
 	}
 	log := newLogger(c.Stderr, slog.LevelInfo)
@@ -44,10 +44,11 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 	if err = p.survey(ctx, &facts); err != nil {
 		return exitOf(err), c.explain(ctx, p, err)
 	}
+	findings := slices.Concat(facts.Check(), p.tryQueries(ctx))
 	d := report.Diagnosis{
 		Namespace: p.record.Namespace, Service: p.record.Service, Addresses: p.addresses(), Version: p.live.Version,
 		Mode: string(p.roles.Mode), Stable: p.record.Stable, Canary: p.record.Canary, Plan: p.options.Plan,
-		Findings: findingsOf(facts.Check()), Denied: facts.Denied,
+		Findings: findingsOf(findings), Denied: facts.Denied,
 		Removals: p.options.Removals, Drain: p.options.Drain, Role: kube.Role(p.record.Namespace, p.client.AllRights()),
 	}
 	if p.live.ProxyUnknown && facts.Parks {
@@ -66,7 +67,7 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 	if err = report.DoctorText(c.Stdout, d); err != nil {
 		return ExitUsage, err
 	}
-	if len(facts.Check().Of(preflight.Error)) > 0 {
+	if len(findings.Of(preflight.Error)) > 0 {
 		return ExitUsage, usage(fmt.Errorf("a rollout of %s would be refused", p.service.Title()))
 	}
 	return ExitOK, nil
@@ -78,6 +79,9 @@ func (c *Command) examine(ctx context.Context, o config.Rollout, log *slog.Logge
 	p := &prepared{record: &rollout.Record{Namespace: o.Namespace, Service: o.Service}}
 	var err error
 	if p.probes, err = c.probes(o.Probe); err != nil {
+		return p, usage(err)
+	}
+	if p.metrics, err = c.metrics(o.Prometheus); err != nil {
 		return p, usage(err)
 	}
 	if p.connection, err = c.connect(o.Place, log.Info); err != nil {

@@ -36,7 +36,7 @@ func (p *prepared) preflight(ctx context.Context, o config.Rollout) error {
 		p.note(fmt.Sprintf("warning: at the rate of its slowest port a stage takes about %s of sampling, and stage-timeout is %s: it would end inconclusive",
 			long.Round(time.Second), p.options.StageTimeout))
 	}
-	findings := facts.Check()
+	findings := slices.Concat(facts.Check(), p.tryQueries(ctx))
 	if p.options.Mode != rollout.Bootstrap && p.resume == nil {
 		for _, problem := range p.plan.Problems {
 			findings = append(findings, preflight.Finding{Level: preflight.Error, Message: problem})

@@ -25,6 +25,7 @@ type prepared struct {
 	options rollout.Options
 	probes  spec.Probes
 	prober  *prober
+	metrics metrics
 	memory  []byte          // of the Service's rollout as it was read; nil if there is none
 	resume  *rollout.Memory // an unfinished rollout of this very release
 	other   *rollout.Memory // an unfinished rollout of another one
@@ -44,6 +45,9 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	p := &prepared{record: &rollout.Record{Mode: "pair", Namespace: o.Namespace, Service: o.Service}}
 	var err error
 	if p.probes, err = c.probes(o.Probe); err != nil {
+		return p, usage(err)
+	}
+	if p.metrics, err = c.metrics(o.Prometheus); err != nil {
 		return p, usage(err)
 	}
 	set, notices, err := manifest.Read(o.Manifests, manifest.Dir(c.Dir), c.Stdin)
@@ -190,6 +194,7 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 		return usage(err)
 	}
 	p.chooseRemovals(o)
+	p.measure()
 	if p.resume != nil {
 		p.options.Removals, p.options.Finish = p.resume.Removals, p.resume.Finish
 		if err = p.target.Recall(p.resume.Objects); err != nil {

@@ -17,7 +17,7 @@ import (
 // run carries the whole rollout out.
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRun(values)
-	err = c.checkProbe(options.Probe, room(options.Rollout, err))
+	err = c.checkMetrics(options.Prometheus, c.checkProbe(options.Probe, room(options.Rollout, err)))
 	j := c.newJournal(ctx, options.Faces, warnings)
 	if err != nil {
 		return j.refused(&rollout.Record{}, usage(err))
@@ -119,6 +119,9 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 	defer stop()
 	engine := j.engine(p.options, cluster, lease, p.record)
 	engine.Prober, engine.Quiet, engine.Holder, engine.Memory = p.prober, quietProber{p.prober}, p.prober, p.resume
+	if p.metrics.meter != nil {
+		engine.Meter = p.metrics.meter
+	}
 	if p.autoscaled || p.resume != nil && p.resume.Autoscaled {
 		engine.Autoscalers = cluster
 	}

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //	read  asserts that the API server of "cluster" was asked something.
 //	endpoint PERCENT  starts a TCP server, of whose connections so many in a hundred
 //	    are greeted by "new", the others by "old"; sets PORT.
+//	prometheus VALUE  starts a Prometheus server that gives one value for nearly every
+//	    query; sets PROMETHEUS, its address, and METRIC_PASSWORD.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -47,7 +49,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "cluster": startCluster, "read": read, "endpoint": startEndpoint,
+			"exits": exits, "cluster": startCluster, "read": read, "endpoint": startEndpoint, "prometheus": startPrometheus,
 		},
 	})
 }

@@ -37,6 +37,7 @@ type Rollout struct {
 	MaxErrorRate  Optional[float64]
 	MaxSlower     Optional[float64] // max-latency-increase, in percent of the baseline's p95
 	HoldOpen      int
+	Prometheus    Prometheus
 	ShareGate     string // enforce or report
 	Smoke         bool
 
@@ -176,7 +177,7 @@ func ParseDoctor(v Values) (Rollout, error) {
 		Place: r.place(), Stable: r.object("stable"), Canary: r.object("canary"),
 		MaxSurge:       r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"),
 		MaxUnavailable: r.maxUnavailable(), MaxWeightError: 100,
-		Probe: r.probe(), Address: r.host("address"),
+		Probe: r.probe(), Address: r.host("address"), Prometheus: r.prometheus(),
 		Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false), Timeout: r.duration("timeout", false),
 		Finish: "auto", Removal: r.choice("removal", "auto", "park", "terminate"),
 	}
@@ -209,7 +210,7 @@ func (r *reader) rollout() Rollout {
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
 		MaxProbes: r.optionalWhole("max-probes", 100_000_000), Close: r.choice("close", "fin", "rst", "auto"),
-		MaxErrorRate: r.maxErrorRate(), MaxSlower: r.maxLatencyIncrease(),
+		MaxErrorRate: r.maxErrorRate(), MaxSlower: r.maxLatencyIncrease(), Prometheus: r.prometheus(),
 		HoldOpen: r.whole("hold-open", 0, 10_000), ShareGate: r.choice("share-gate", "enforce", "report"), Smoke: r.truth("smoke"),
 
 		Settle: r.duration("settle", true), Propagation: r.optionalDuration("propagation"), Drain: r.optionalDuration("drain"),

@@ -92,6 +92,12 @@ func probeInputs() []Input {
 			Help: "Most failed flows of either version, and of all flows, in percent, or `off`"},
 		{Name: "max-latency-increase", Scope: rollout(), Default: "25%",
 			Help: "How much longer than 95 of 100 answers before the rollout an answer may take before it counts as slow, in percent, or `off`; below 5 ms none is slow. A stage fails when the canary has more than its share of the slow answers"},
+		{Name: "prometheus-url", Scope: looking(), Meaning: "nobody is asked", Secret: true,
+			Help: "Address of the Prometheus server that is asked `prometheus-queries`, such as `https://user:${PASSWORD}@prometheus.example/prefix`; `${NAME}` is an environment variable"},
+		{Name: "prometheus-token", Scope: looking(), Meaning: "none", Secret: true,
+			Help: "Bearer token for `prometheus-url`; `${NAME}` is an environment variable"},
+		{Name: "prometheus-queries", Scope: looking(), Meaning: "none",
+			Help: "Queries that fail a stage when what they give is out of bounds: YAML, or the name of a file that holds it, a list of entries with `name`, `expr`, `min` or `max` or both, and `for` (`0s`), how long it may be out of bounds. In `expr` `{{canary}}`, `{{stable}}`, `{{namespace}}` and `{{service}}` stand for names"},
 		{Name: "hold-open", Scope: rollout(), Default: "0",
 			Help: "Established flows that are kept talking through every move, spread over the ports; the report says how many were cut. It decides nothing"},
 	}

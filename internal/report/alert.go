@@ -16,6 +16,7 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonFailCeiling:       "More flows failed than max-error-rate allows",
 	rollout.ReasonFailLatency:       "The canary answers too slowly",
 	rollout.ReasonFailRestarts:      "Pods of the canary restarted",
+	rollout.ReasonFailMetric:        "A query is out of its bounds, or had no data",
 	rollout.ReasonInconclusive:      "The samples allowed were too few to decide",
 	rollout.ReasonInvalidSticky:     "The balancer keeps one client on one pod, so the split cannot be measured",
 	rollout.ReasonInvalidClassifier: "Too many answers could not be told apart",
@@ -84,6 +85,9 @@ func (p page) where() string {
 
 // rests is the measurement that a stage's verdict rests on: its port, and how much it is.
 func rests(s rollout.StageRecord) []string {
+	if s.Reason == rollout.ReasonFailMetric {
+		return failedQueries(s)
+	}
 	m, took := deciding(s)
 	if m.Samples == 0 {
 		return nil

@@ -82,6 +82,7 @@ func (d stageDocument) stage() rollout.StageRecord {
 		s.After = &rollout.AfterRecord{Name: d.After.Name, Took: duration(d.After.Seconds, time.Second), Ports: each(d.After.Ports, portDocument.measurement)}
 	}
 	s.Unmeasured = value(d.NotMeasured)
+	s.Queries = each(d.Queries, queryDocument.record)
 	if d.PropagationSeconds != nil {
 		propagation := duration(d.PropagationSeconds, time.Second)
 		s.Propagation = &propagation

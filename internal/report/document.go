@@ -141,28 +141,29 @@ type stageDocument struct {
 	CanaryFlows int     `json:"canaryFlows"`
 	figures             // verdict and reason are the stage's own
 
-	NotMeasured        *string        `json:"notMeasured"` // why the port has no share
-	Band               *[2]float64    `json:"band"`
-	Detail             string         `json:"detail"`
-	MoveSeconds        *float64       `json:"moveSeconds"`
-	DrainSeconds       *float64       `json:"drainSeconds"` // of moveSeconds
-	PropagationSeconds *float64       `json:"propagationSeconds"`
-	SamplingSeconds    *float64       `json:"samplingSeconds"`
-	Gates              []gateDocument `json:"gates"`
-	Ports              []portDocument `json:"ports"`
-	After              *afterDocument `json:"after"` // null: nothing was sampled after the verdict
+	NotMeasured        *string         `json:"notMeasured"` // why the port has no share
+	Band               *[2]float64     `json:"band"`
+	Detail             string          `json:"detail"`
+	MoveSeconds        *float64        `json:"moveSeconds"`
+	DrainSeconds       *float64        `json:"drainSeconds"` // of moveSeconds
+	PropagationSeconds *float64        `json:"propagationSeconds"`
+	SamplingSeconds    *float64        `json:"samplingSeconds"`
+	Gates              []gateDocument  `json:"gates"`
+	Ports              []portDocument  `json:"ports"`
+	Queries            []queryDocument `json:"queries"`
+	After              *afterDocument  `json:"after"` // null: nothing was sampled after the verdict
 }
 
 // afterDocument is what was sampled after a stage's verdict.
 type afterDocument struct {
-	Name    string         `json:"name"` // pause, bake
+	Name    string         `json:"name"` // queries, pause, bake
 	Seconds *float64       `json:"seconds"`
 	Ports   []portDocument `json:"ports"`
 }
 
 // gateDocument is one judgement that a stage had to pass.
 type gateDocument struct {
-	Name    string          `json:"name"` // share, errors, latency, restarts, pods
+	Name    string          `json:"name"` // share, errors, latency, restarts, metrics, pods
 	Port    *string         `json:"port"` // null where no port is concerned
 	Verdict rollout.Verdict `json:"verdict"`
 	Reason  rollout.Reason  `json:"reason"`

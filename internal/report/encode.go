@@ -61,7 +61,7 @@ func newStage(s rollout.StageRecord, shareGate string) stageDocument {
 		Port: optional(s.Port), Samples: sample.Samples, StableFlows: sample.Stable, CanaryFlows: sample.Canary, figures: sample.figures,
 		NotMeasured: optional(s.Unmeasured),
 		Band:        band(s.Measurement), Detail: s.Detail, MoveSeconds: seconds(s.Move), DrainSeconds: seconds(s.Drain), SamplingSeconds: seconds(s.Sampling),
-		Ports: each(portsOf(s), newPort), Gates: newGates(s, shareGate), After: newAfter(s.After),
+		Ports: each(portsOf(s), newPort), Gates: newGates(s, shareGate), Queries: each(s.Queries, newQuery), After: newAfter(s.After),
 	}
 	d.Verdict, d.Reason = optional(s.Verdict), optional(s.Reason)
 	if s.Propagation != nil {
@@ -105,6 +105,10 @@ func newGates(s rollout.StageRecord, shareGate string) []gateDocument {
 		gates = append(gates, gateDocument{Name: name, Port: optional(m.Port), Verdict: m.Verdict, Reason: m.Reason})
 		made = made || m.Verdict == s.Verdict && m.Reason == s.Reason
 	}
+	if gate := queryGate(s); gate != nil {
+		gates = append(gates, *gate)
+		made = made || gate.Verdict == s.Verdict && gate.Reason == s.Reason
+	}
 	if !made {
 		gates = append(gates, gateDocument{Name: gateOf(s.Reason), Verdict: s.Verdict, Reason: s.Reason})
 	}
@@ -128,6 +132,8 @@ func gateOf(reason rollout.Reason) string {
 		return "latency"
 	case reason == rollout.ReasonFailRestarts:
 		return "restarts"
+	case reason == rollout.ReasonFailMetric:
+		return "metrics"
 	}
 	return "pods"
 }

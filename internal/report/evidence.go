@@ -227,7 +227,16 @@ func (p page) after() string {
 	if rows == 0 {
 		return ""
 	}
-	return details("In pauses and bake, at a tenth of the rate", t.String()+more(rows-most, "row"))
+	return details(p.afterTitle(), t.String()+more(rows-most, "row"))
+}
+
+// afterTitle says when that was.
+func (p page) afterTitle() string {
+	title := "In pauses and bake, at a tenth of the rate"
+	if slices.ContainsFunc(p.Stages, func(s rollout.StageRecord) bool { return s.After != nil && s.After.Name == "queries" }) {
+		title = "In pauses and bake, and while queries were waited for, at a tenth of the rate"
+	}
+	return title
 }
 
 // deciding is the measurement that a stage's verdict is of, and how long it took: of the

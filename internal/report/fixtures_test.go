@@ -310,6 +310,7 @@ func hostile() *rollout.Record {
 		Stages: []rollout.HeldStage{{Stage: evil, Cut: 1}}, Ends: []rollout.HeldEnd{{Stage: evil, Port: "|", Version: evil, Pod: evil, How: "</td>|", Cut: true}},
 	}
 	r.Stages[2].Ports[0].Addresses = []rollout.AddressCount{{Address: evil}, {Address: "|"}}
+	r.Stages[2].Queries = evilQueries()
 	r.Stages[2].Ports[0].Pods = []rollout.PodCount{{Pod: evil, Version: "canary|", Flows: 3}}
 	return r
 }

@@ -24,6 +24,8 @@ func fixtures() map[string]*rollout.Record {
 		"rolled-back-errors": byErrors(),
 		"rolled-back-slow":   bySlowness(),
 		"rolled-back-pause":  byPause(),
+		"rolled-back-query":  byQuery(),
+		"rolled-back-silent": bySilence(),
 		"rolled-back-crash":  byCrash(),
 		"rolled-back-image":  byImage(),
 		"rollback-failed":    rollbackFailed(),

@@ -6,15 +6,44 @@ import (
 	"time"
 )
 
+// wait is time that passes after a stage's flows were judged.
+type wait struct {
+	name     string // "pause", "bake", or "queries" before the stage has passed
+	restarts int    // of the canary before the stage
+	duration time.Duration
+	until    func() bool // ends it sooner; nil: nothing does
+}
+
 // pause lets time pass after a stage, and samples at a tenth of the rate. Everything but
-// the share can still fail the stage: its pods, its failures, its slow answers.
+// the share can still fail the stage: its pods, its failures, its slow answers, its queries.
+// A query that is outside of its bounds at the end is waited for.
 func (r *run) pause(ctx context.Context, rec *StageRecord, name string, restarts int, duration time.Duration) error {
 	if duration <= 0 {
 		return nil
 	}
-	end := time.Now().Add(duration)
+	w := wait{name: name, restarts: restarts, duration: duration}
+	err := r.letPass(ctx, rec, w)
+	if err == nil && r.gauge != nil && !r.gauge.decided() {
+		w.duration, w.until = forever, r.gauge.decided
+		err = r.letPass(ctx, rec, w)
+	}
+	if setback, ok := errors.AsType[*Setback](err); ok && setback.Reason == ReasonFailMetric {
+		setback.Message = "in the " + name + " after its verdict, " + setback.Message
+	}
+	return err
+}
+
+// letPass lets the time pass, in spite of pods that change and come back.
+func (r *run) letPass(ctx context.Context, rec *StageRecord, w wait) error {
+	if r.gauge == nil && len(r.Queries) > 0 { // in a run that goes on with bake
+		r.gauge = r.newGauge(rec.PlannedStage)
+	}
+	end := time.Now().Add(w.duration)
 	for {
-		err := r.quietly(ctx, rec, name, restarts, time.Until(end))
+		w.duration = time.Until(end)
+		err := r.quietly(ctx, rec, w)
+		r.noteQueries(rec)
+		r.Journal.Save(r.Record)
 		if !errors.Is(err, errMoved) {
 			return err
 		}
@@ -26,7 +55,7 @@ func (r *run) pause(ctx context.Context, rec *StageRecord, name string, restarts
 
 // quietly samples for a time, and watches the pods meanwhile. That no flows can be made is
 // no fault of the canary: then the pods alone are watched.
-func (r *run) quietly(ctx context.Context, rec *StageRecord, name string, restarts int, duration time.Duration) error {
+func (r *run) quietly(ctx context.Context, rec *StageRecord, w wait) error {
 	flows, judge, err := r.quiet(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -35,23 +64,22 @@ func (r *run) quietly(ctx context.Context, rec *StageRecord, name string, restar
 		r.Log.WarnContext(ctx, "nothing is sampled meanwhile; the pods are watched", "because", err)
 	}
 	if err != nil || flows == nil {
-		return r.watchPods(ctx, restarts, duration)
+		return r.guard(ctx, w)
 	}
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	guarded := make(chan error, 1)
 	go func() {
-		disturbance := r.watchPods(limited, restarts, duration)
+		disturbance := r.guard(limited, w)
 		cancel(disturbance) // also when the time is up
 		guarded <- disturbance
 	}()
 	began := time.Now()
-	setback := r.overhear(limited, rec, name, judge, flows)
+	setback := r.overhear(limited, rec, w.name, judge, flows)
 	cancel(nil)
 	err = <-guarded
 	judge.Expire()
-	rec.after(name, judge, time.Since(began))
-	r.Journal.Save(r.Record)
+	rec.after(w.name, judge, time.Since(began))
 	switch {
 	case setback != nil:
 		r.broken = judge.Broken()
@@ -103,6 +131,10 @@ func (r *run) overhear(ctx context.Context, rec *StageRecord, name string, judge
 			last = time.Now()
 			judge.Note(flows.Stats())
 			rec.after(name, judge, 0)
+			r.noteQueries(rec)
+			if rec.Verdict == "" {
+				r.Journal.Progress(r.gauge.awaited())
+			}
 			r.Journal.Save(r.Record)
 		}
 	}

@@ -51,6 +51,7 @@ const (
 	ReasonFailLatency       Reason = "FAIL_LATENCY"
 	ReasonFailCeiling       Reason = "FAIL_CEILING"
 	ReasonFailRestarts      Reason = "FAIL_RESTARTS"
+	ReasonFailMetric        Reason = "FAIL_METRIC"
 	ReasonInconclusive      Reason = "INCONCLUSIVE_BUDGET"
 	ReasonInvalidSticky     Reason = "INVALID_STICKY"
 	ReasonInvalidClassifier Reason = "INVALID_CLASSIFIER"
@@ -151,14 +152,15 @@ type StageRecord struct {
 	Sampling    time.Duration
 	Verdict     Verdict // empty while the stage runs
 	Reason      Reason
-	Detail      string       // one sentence with the figures that decided
-	After       *AfterRecord // nil: nothing was sampled after the verdict
+	Detail      string        // one sentence with the figures that decided
+	After       *AfterRecord  // nil: nothing was sampled after the verdict
+	Queries     []QueryRecord // none: there are none, or they have not been asked yet
 }
 
-// AfterRecord is what was sampled after a stage's verdict, at a tenth of the rate: in
-// its pause, or in bake.
+// AfterRecord is what was sampled after a stage's flows were judged, at a tenth of the
+// rate: while its queries were waited for, in its pause, or in bake.
 type AfterRecord struct {
-	Name  string // "pause" or "bake"
+	Name  string // the last of them: "queries", "pause" or "bake"
 	Took  time.Duration
 	Ports []Measurement // as the stage's; a verdict only where one failed
 }

@@ -35,6 +35,7 @@ type Options struct {
 	Learn       bool          // what tells the versions apart, from their answers: there are no patterns
 	ReportShare bool          // shares are measured where that is possible, and decide nothing
 	Smoke       bool          // one pod of the new version is asked before anything is touched
+	Queries     []Query       // that have to lie within their bounds at every stage
 
 	StageTimeout time.Duration // sampling of one stage, from the end of propagation
 	MoveTimeout  time.Duration // a move without any progress
@@ -122,6 +123,7 @@ type Rollout struct {
 	Holder      Holder  // used if HoldOpen is not 0
 	Asker       Asker   // used by Learn and Smoke
 	Smoker      Smoker  // used by Smoke
+	Meter       Meter   // used by Queries
 	Record      *Record // with what is known before the run: names, images, notices
 }
 
@@ -148,6 +150,7 @@ type run struct {
 	windows    uint64        // sampled so far: each has a schedule of its own
 	baseline   *Baseline
 	watcher    *Judge // of the flows after the last verdict; nil before the first
+	gauge      *gauge // of the queries of the present stage; nil without, and before its verdict
 	lately     []Pace // of stable, where it last answered often enough
 	memory     Memory
 	held       *keeper  // nil without held flows

@@ -9,6 +9,7 @@ type Setback struct {
 	Reason   Reason
 	Message  string // one sentence, with the figures or the kubelet's words
 	Troubles []Trouble
+	Unproven bool // nothing was found wrong: what should have shown it right could not be had
 }
 
 // Error makes a Setback travel as an error between the engine's functions.

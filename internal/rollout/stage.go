@@ -13,7 +13,7 @@ func (r *run) sampleBaseline(ctx context.Context) error {
 	rec := r.open("baseline", PlannedStage{Stable: r.now.stable})
 	r.listening = true
 	defer func() { r.listening = false }()
-	err := r.fail(ctx, rec, r.judge(ctx, rec, 0)) // without pods there is nothing to restart
+	err := r.fail(ctx, rec, r.decide(ctx, rec, 0)) // without pods there is nothing to restart
 	if setback, ok := errors.AsType[*Setback](err); ok {
 		return &Setback{
 			Reason: ReasonBaseline, Troubles: setback.Troubles,
@@ -42,7 +42,7 @@ func (r *run) stage(ctx context.Context, planned PlannedStage) error {
 	if err != nil {
 		return r.fail(ctx, rec, err)
 	}
-	if err := r.judge(ctx, rec, state.Canary.Restarts); err != nil {
+	if err := r.decide(ctx, rec, state.Canary.Restarts); err != nil {
 		return r.fail(ctx, rec, err)
 	}
 	rest := r.Pauses[planned.Target]
@@ -79,6 +79,18 @@ func verdictOf(reason Reason) Verdict {
 		return Invalid
 	}
 	return Fail
+}
+
+// decide has a stage's flows judged, and then its queries.
+func (r *run) decide(ctx context.Context, rec *StageRecord, restarts int) error {
+	err := r.judge(ctx, rec, restarts)
+	if err == nil {
+		err = r.consult(ctx, rec, restarts)
+	}
+	if err == nil {
+		r.Herald.Judged(ctx, *rec)
+	}
+	return err
 }
 
 // judge samples the balancer until the stage is decided. As long as propagation
@@ -144,7 +156,6 @@ func (r *run) judged(ctx context.Context, rec *StageRecord, judge *Judge) error 
 	default:
 		return &Setback{Reason: rec.Reason, Message: rec.Detail}
 	}
-	r.Herald.Judged(ctx, *rec)
 	r.weight, r.watcher, r.lately = *judge.options.Expected, judge.Watch(), judge.since(r.lately)
 	if r.baseline == nil {
 		r.baseline = judge.AsBaseline()
