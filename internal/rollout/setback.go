@@ -9,6 +9,10 @@ type Setback struct {
 	Reason   Reason
 	Message  string // one sentence, with the figures or the kubelet's words
 	Troubles []Trouble
+
+	// Prober is set where what samples failed, and not what is sampled: it says nothing
+	// of either version, and no stage passes by it.
+	Prober bool
 }
 
 // Error makes a Setback travel as an error between the engine's functions.
