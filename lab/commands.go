@@ -43,6 +43,13 @@ func (a *app) up() *cobra.Command {
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Name, opts.ProxyMode = a.name, cluster.ProxyMode(mode)
+			if opts.Program != "" {
+				path, err := filepath.Abs(opts.Program)
+				if err != nil {
+					return usageError{err}
+				}
+				opts.Program = path
+			}
 			if err := opts.Validate(); err != nil {
 				return usageError{err}
 			}
@@ -56,6 +63,7 @@ func (a *app) up() *cobra.Command {
 	cmd.Flags().IntVar(&opts.Nodes, "nodes", 1, "1 or 2")
 	cmd.Flags().StringVar(&mode, "proxy-mode", mode, "how kube-proxy balances: nftables or iptables")
 	cmd.Flags().BoolVar(&opts.DualStack, "dual-stack", false, "IPv6 beside IPv4")
+	cmd.Flags().StringVar(&opts.Program, "program", "", "a static binary, which images of its name hold")
 	return cmd
 }
 

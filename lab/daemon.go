@@ -24,6 +24,7 @@ func (a *app) registry() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&opts.Listen, "listen", "", "host:port")
 	cmd.Flags().StringVar(&opts.Workload, "workload", "", "path of the workload binary")
+	cmd.Flags().StringVar(&opts.Program, "program", "", "path of another binary")
 	return cmd
 }
 

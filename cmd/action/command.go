@@ -51,6 +51,7 @@ func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 		c.inputs(ctx, &code, config.CommandSample, "Measure the split of any endpoint", c.sample),
 		c.reportCommand(&code), c.versionCommand(),
 	)
+	root.AddCommand(c.proberCommand(ctx, &code))
 	post := c.inputs(ctx, &code, config.CommandPost, "Roll back what a cancelled step of a CI run left: the action's post step", c.post)
 	post.Hidden = true // a runner calls it
 	root.AddCommand(post)

@@ -49,7 +49,7 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 		Namespace: p.record.Namespace, Service: p.record.Service, Addresses: p.addresses(), Version: p.live.Version,
 		Mode: string(p.roles.Mode), Stable: p.record.Stable, Canary: p.record.Canary, Plan: p.options.Plan,
 		Findings: findingsOf(findings), Denied: facts.Denied,
-		Removals: p.options.Removals, Drain: p.options.Drain, Role: kube.Role(p.record.Namespace, p.client.AllRights()),
+		Removals: p.options.Removals, Drain: p.options.Drain, Role: kube.Role(p.record.Namespace, p.client.AllRights(options.ProbeFrom == fromCluster)),
 	}
 	if p.live.ProxyUnknown && facts.Parks {
 		d.Reasons = append(d.Reasons, "whether Cilium does kube-proxy's work may not be read (ConfigMap cilium-config in kube-system): where it does, set removal: terminate")
@@ -78,7 +78,7 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 func (c *Command) examine(ctx context.Context, o config.Rollout, log *slog.Logger) (*prepared, error) {
 	p := &prepared{record: &rollout.Record{Namespace: o.Namespace, Service: o.Service}}
 	var err error
-	if p.probes, err = c.probes(o.Probe); err != nil {
+	if p.probes, p.spec, err = c.probesOf(o.Probe); err != nil {
 		return p, usage(err)
 	}
 	if p.metrics, err = c.metrics(o.Prometheus); err != nil {
@@ -145,7 +145,7 @@ func (p *prepared) listen(ctx context.Context, facts preflight.Facts) ([]report.
 		return nil, fmt.Errorf("service %q has no load balancer address", p.record.Service)
 	}
 	p.prober.options.Rate, p.prober.options.Count = listenRate, listenTo(p.options.Ports)
-	flows, err := p.prober.Sampler(ctx, addresses, uint64(rand.Uint32()))
+	flows, err := p.prober.Sampler(ctx, rollout.Aim{Addresses: addresses, Seed: uint64(rand.Uint32())})
 	if err != nil {
 		return nil, err
 	}

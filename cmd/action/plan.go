@@ -20,7 +20,8 @@ var errPlan = errors.New("the plan cannot be carried out")
 // and a server-side dry run.
 func (c *Command) plan(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParsePlan(values)
-	if err = c.checkMetrics(options.Prometheus, c.checkProbe(options.Probe, room(options.Rollout, err))); err != nil {
+	err = checkImage(options.Rollout, c.checkProbe(options.Probe, room(options.Rollout, err)))
+	if err = c.checkMetrics(options.Prometheus, err); err != nil {
 		return ExitUsage, usage(err)
 	}
 	log := newLogger(c.Stderr, slog.LevelInfo)

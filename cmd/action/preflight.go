@@ -81,6 +81,9 @@ func (p *prepared) facts(o config.Rollout) preflight.Facts {
 		Pauses: o.HPA == "pause" || p.resume != nil && p.resume.Autoscaled, Deletes: p.options.Finish == rollout.Delete,
 		TokenExpires: p.TokenExpires, Now: time.Now(), ReportShare: p.options.ReportShare,
 	}
+	if p.record.ProbeFrom == fromCluster {
+		facts.Prober = kube.ProberPodSpec()
+	}
 	for _, scaler := range p.target.Autoscalers {
 		facts.Others = append(facts.Others, manifest.Object{Unstructured: scaler})
 	}
@@ -111,6 +114,7 @@ func (p *prepared) survey(ctx context.Context, facts *preflight.Facts) error {
 		Pauses:  p.autoscaled,
 		Asks:    p.asks(),
 		Smokes:  p.options.Smoke && p.options.Mode != rollout.Bootstrap,
+		Inside:  p.record.ProbeFrom == fromCluster,
 	})
 	var err error
 	if facts.Denied, err = p.client.Denied(ctx, namespace, rights); err != nil {
@@ -138,7 +142,7 @@ func (c *Command) explain(ctx context.Context, p *prepared, err error) error {
 	}
 	// How the rollout would go is not known yet: what any could need counts.
 	facts := preflight.Facts{Namespace: p.record.Namespace}
-	rights := p.client.Rights(p.target, kube.Use{Creates: true, Deletes: true, Parks: true, Orphans: true, Asks: p.options.Learn})
+	rights := p.client.Rights(p.target, kube.Use{Creates: true, Deletes: true, Parks: true, Orphans: true, Asks: p.options.Learn, Inside: p.record.ProbeFrom == fromCluster})
 	var failed error
 	if facts.Denied, failed = p.client.Denied(ctx, p.record.Namespace, rights); failed != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/inside"
 	"github.com/org/l4-canary/internal/kube"
 	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/preflight"
@@ -24,8 +25,12 @@ type prepared struct {
 	roles   manifest.Roles
 	options rollout.Options
 	probes  spec.Probes
+	spec    inside.Spec // that the probes were read from
+	ports   []spec.Port // of the Service
 	prober  *prober
 	metrics metrics
+	image   string          // of the prober, where a pod makes the flows
+	windows inside.Plan     // what all windows have in common there
 	memory  []byte          // of the Service's rollout as it was read; nil if there is none
 	resume  *rollout.Memory // an unfinished rollout of this very release
 	other   *rollout.Memory // an unfinished rollout of another one
@@ -44,7 +49,7 @@ type prepared struct {
 func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string, ...any)) (*prepared, error) {
 	p := &prepared{record: &rollout.Record{Mode: "pair", Namespace: o.Namespace, Service: o.Service}}
 	var err error
-	if p.probes, err = c.probes(o.Probe); err != nil {
+	if p.probes, p.spec, err = c.probesOf(o.Probe); err != nil {
 		return p, usage(err)
 	}
 	if p.metrics, err = c.metrics(o.Prometheus); err != nil {
@@ -86,6 +91,7 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	for _, skipped := range selection.Skipped {
 		p.record.Notices = append(p.record.Notices, skipped.Title()+" is not behind the Service and is left out")
 	}
+	p.locate(ctx, c.surroundings(), o)
 	return p, p.complete(o, selection)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/inside"
 	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/rollout"
@@ -34,6 +35,7 @@ func (p *prepared) newProber(o config.Rollout) error {
 	if p.options.Learn && p.resume != nil && len(p.resume.Lessons) == 1 {
 		classifier = p.resume.Lessons[0].Classifier
 	}
+	p.windows = inside.Plan{Spec: p.spec, Available: p.ports, Rate: o.Rate, Close: probe.Close(o.Close), Stable: stable, Canary: canary}
 	p.prober = &prober{probe.Options{
 		Ports: p.options.Ports, Classifier: classifier, Rate: o.Rate, Cursor: probe.NewCursor(p.options.Seed),
 		Close: probe.Close(o.Close), Warn: func(warning string) { p.note("warning: " + warning) },
@@ -41,36 +43,44 @@ func (p *prepared) newProber(o config.Rollout) error {
 	return nil
 }
 
+// quietPart is how much slower flows are made after a verdict.
+const quietPart = 10
+
 // quietProber makes a tenth of the flows: for the time after a verdict.
 type quietProber struct{ *prober }
 
 // Sampler implements rollout.Prober.
-func (p quietProber) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
-	return p.slower().Sampler(ctx, addresses, seed)
+func (p quietProber) Sampler(ctx context.Context, aim rollout.Aim) (rollout.Flows, error) {
+	return p.slower().Sampler(ctx, aim)
 }
 
 // slower is the prober as it is now, at the lower rate; its sweep of source ports stays
 // the same one.
 func (p quietProber) slower() *prober {
-	const part = 10
 	slower := *p.prober
-	slower.options.Rate /= part
+	slower.options.Rate /= quietPart
 	return &slower
 }
 
 // Sampler implements rollout.Prober.
-func (p *prober) Sampler(ctx context.Context, addresses []string, seed uint64) (rollout.Flows, error) {
-	options, err := p.towards(ctx, addresses)
+func (p *prober) Sampler(ctx context.Context, aim rollout.Aim) (rollout.Flows, error) {
+	options, err := p.towards(ctx, aim.Addresses)
 	if err != nil {
 		return nil, err
 	}
-	options.Seed = seed
+	options.Seed = aim.Seed
 	sampler, err := probe.NewSampler(options)
 	if err != nil {
-		return nil, fmt.Errorf("sampling %s: %w", strings.Join(addresses, ", "), err)
+		return nil, fmt.Errorf("sampling %s: %w", strings.Join(aim.Addresses, ", "), err)
 	}
-	return sampler, nil
+	return ownFlows{sampler}, nil
 }
+
+// ownFlows are made by this process, and end when they are told to.
+type ownFlows struct{ *probe.Sampler }
+
+// Err implements rollout.Flows.
+func (ownFlows) Err() error { return nil }
 
 // towards are the options of flows to these addresses.
 func (p *prober) towards(ctx context.Context, addresses []string) (probe.Options, error) {

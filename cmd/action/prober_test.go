@@ -24,10 +24,10 @@ func TestQuietProber(t *testing.T) {
 	require.Equal(t, loud.options.Ports, slower.options.Ports)
 	require.InDelta(t, 50, loud.options.Rate, 1e-12)
 
-	flows, err := quiet.Sampler(t.Context(), []string{"127.0.0.1"}, 42)
+	flows, err := quiet.Sampler(t.Context(), rollout.Aim{Addresses: []string{"127.0.0.1"}, Seed: 42})
 	require.NoError(t, err)
 	require.Zero(t, flows.Stats().Sent)
-	_, err = quiet.Sampler(t.Context(), []string{"0.0.0.0"}, 42)
+	_, err = quiet.Sampler(t.Context(), rollout.Aim{Addresses: []string{"0.0.0.0"}, Seed: 42})
 	require.ErrorContains(t, err, "is not that of a host")
 }
 

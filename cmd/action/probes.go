@@ -9,6 +9,7 @@ import (
 
 	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/inside"
 	"github.com/org/l4-canary/internal/manifest"
 	"github.com/org/l4-canary/internal/probe"
 	"github.com/org/l4-canary/internal/spec"
@@ -17,15 +18,22 @@ import (
 // probes reads how ports are asked. What came from the environment is starred out of
 // the job log from here on.
 func (c *Command) probes(input string) (spec.Probes, error) {
-	probes, err := spec.Load(input, spec.Source{
+	probes, _, err := c.probesOf(input)
+	return probes, err
+}
+
+// probesOf also keeps everything that they were read from.
+func (c *Command) probesOf(input string) (spec.Probes, inside.Spec, error) {
+	kept := inside.Spec{Text: input}
+	probes, err := spec.Load(input, kept.Keep(spec.Source{
 		Getenv:   c.Getenv,
 		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(c.path(name)) },
-	})
+	}))
 	platform := ci.New(ci.Options{Getenv: c.Getenv, Stdout: c.Stderr})
 	for _, secret := range probes.Secrets {
 		platform.Mask(secret)
 	}
-	return probes, err
+	return probes, kept, err
 }
 
 // checkProbe adds to the problems of the inputs those of the probe.
@@ -47,13 +55,13 @@ func (c *Command) checkProbe(input string, err error) error {
 
 // choosePorts pairs the ports of the Service with their probes.
 func (p *prepared) choosePorts() error {
-	var ports []spec.Port
+	p.ports = nil
 	for _, port := range manifest.ServicePorts(p.service) {
-		ports = append(ports, spec.Port{
+		p.ports = append(p.ports, spec.Port{
 			Name: port.Name, AppProtocol: port.AppProtocol, Number: uint16(port.Number), Protocol: probe.Protocol(port.Protocol),
 		})
 	}
-	asked, left, err := p.probes.Ports(ports)
+	asked, left, err := p.probes.Ports(p.ports)
 	if err != nil {
 		return fmt.Errorf("input \"probe\": %w", err)
 	}

@@ -82,7 +82,7 @@ func TestTheWorstPortDecides(t *testing.T) {
 			require.Equal(t, []string{fmt.Sprintf("port %d/TCP is not measured: its probe is none", unasked)}, p.record.Notices)
 			options := config.Rollout{Rate: 4000, StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new")}
 			require.NoError(t, p.newProber(options))
-			sampler, err := p.prober.Sampler(t.Context(), []string{"127.0.0.1"}, 1)
+			sampler, err := p.prober.Sampler(t.Context(), rollout.Aim{Addresses: []string{"127.0.0.1"}, Seed: 1})
 			require.NoError(t, err)
 			half := rollout.Percent(50)
 			judge := rollout.NewJudge(rollout.JudgeOptions{Ports: p.options.Ports, Expected: &half, Tolerance: 10, Confidence: 95})
@@ -124,7 +124,7 @@ func TestSamplerNotesAHurry(t *testing.T) {
 			Ports: []probe.Port{{Number: 80, Protocol: probe.TCP, Exchange: exchange}}, Rate: 90_000, Cursor: probe.NewCursor(1),
 			Warn: func(text string) { noted = append(noted, text) },
 		}}
-		_, err := p.Sampler(t.Context(), []string{address}, 1)
+		_, err := p.Sampler(t.Context(), rollout.Aim{Addresses: []string{address}, Seed: 1})
 		require.NoError(t, err)
 		require.Len(t, noted, notes, address)
 		for _, note := range noted {

@@ -17,7 +17,8 @@ import (
 // run carries the whole rollout out.
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRun(values)
-	err = c.checkMetrics(options.Prometheus, c.checkProbe(options.Probe, room(options.Rollout, err)))
+	err = checkImage(options.Rollout, c.checkProbe(options.Probe, room(options.Rollout, err)))
+	err = c.checkMetrics(options.Prometheus, err)
 	j := c.newJournal(ctx, options.Faces, warnings)
 	if err != nil {
 		return j.refused(&rollout.Record{}, usage(err))
@@ -122,6 +123,9 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 	if p.metrics.meter != nil {
 		engine.Meter = p.metrics.meter
 	}
+	if p.record.ProbeFrom == fromCluster {
+		engine.Prober, engine.Quiet = p.inside(cluster, j.log, 1), p.inside(cluster, j.log, quietPart)
+	}
 	if p.autoscaled || p.resume != nil && p.resume.Autoscaled {
 		engine.Autoscalers = cluster
 	}
@@ -144,7 +148,7 @@ func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *
 	j.logs, j.tell = cluster, cluster.Tell
 	return &rollout.Rollout{
 		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster, Keeper: cluster,
-		Asker: cluster, Smoker: cluster,
+		Asker: cluster, Smoker: cluster, Sweeper: cluster,
 		Scout: cluster, Journal: j, Herald: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
 	}
 }

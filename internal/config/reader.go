@@ -192,6 +192,17 @@ func (r *reader) object(name string) string {
 	return text
 }
 
+var imageName = regexp.MustCompile(`^[a-zA-Z0-9][-a-zA-Z0-9._:/@+]{0,511}$`)
+
+// image reads the name of a container image, or nothing.
+func (r *reader) image(name string) string {
+	text := r.text(name)
+	if text != "" && !imageName.MatchString(text) {
+		r.reject(name, "the name of a container image, such as registry.example/l4-canary:v1.2.3")
+	}
+	return text
+}
+
 var hostName = regexp.MustCompile(`^[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,62})(\.[a-zA-Z0-9_][-a-zA-Z0-9_]{0,62})*\.?$`)
 
 // host reads an IP address or a host name, or nothing.

@@ -26,6 +26,8 @@ type Rollout struct {
 	MaxWeightError float64
 
 	Probe         string // one of ProbeWords, YAML, or the name of a file
+	ProbeFrom     string // runner or cluster
+	ProbeImage    string // empty: this version's
 	Address       string // empty: the Service's own
 	StablePattern *regexp.Regexp
 	CanaryPattern *regexp.Regexp
@@ -177,7 +179,7 @@ func ParseDoctor(v Values) (Rollout, error) {
 		Place: r.place(), Stable: r.object("stable"), Canary: r.object("canary"),
 		MaxSurge:       r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"),
 		MaxUnavailable: r.maxUnavailable(), MaxWeightError: 100,
-		Probe: r.probe(), Address: r.host("address"), Prometheus: r.prometheus(),
+		Probe: r.probe(), ProbeFrom: r.probeFrom(), Address: r.host("address"), Prometheus: r.prometheus(),
 		Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false), Timeout: r.duration("timeout", false),
 		Finish: "auto", Removal: r.choice("removal", "auto", "park", "terminate"),
 	}
@@ -204,7 +206,7 @@ func (r *reader) rollout() Rollout {
 		MaxSurge: r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"), MaxUnavailable: r.maxUnavailable(),
 		MaxWeightError: r.between("max-weight-error", 0, 100),
 
-		Probe: r.probe(), Address: r.host("address"),
+		Probe: r.probe(), ProbeFrom: r.probeFrom(), ProbeImage: r.image("probe-image"), Address: r.host("address"),
 		StablePattern: r.pattern("stable-pattern"), CanaryPattern: r.pattern("canary-pattern"),
 		Tolerance: r.tolerance(), Confidence: r.confidence(),
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
@@ -237,6 +239,7 @@ func (r *reader) together(o Rollout) {
 	if o.MaxSurge.Value == 0 && o.MaxUnavailable.Value == 0 && r.sound("max-surge", "max-unavailable") {
 		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
 	}
+	r.fromCluster(o)
 	r.samePattern(o.StablePattern, o.CanaryPattern)
 	for name, other := range map[string]string{"stable-pattern": "canary-pattern", "canary-pattern": "stable-pattern"} {
 		if r.text(name) == "" && r.text(other) != "" {

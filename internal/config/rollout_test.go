@@ -20,7 +20,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Manifests: []string{"k8s/"}, Until: 100,
 			MaxSurge: config.Bound{Value: 25, Percent: true}, MaxWeightError: 5,
 			Probe: "auto", StablePattern: regexp.MustCompile("old"), CanaryPattern: regexp.MustCompile("new"),
-			Tolerance: 5, Confidence: 95, MaxSlower: config.Optional[float64]{Value: 25, Set: true}, Rate: 50, Close: "fin", ShareGate: "enforce",
+			Tolerance: 5, Confidence: 95, MaxSlower: config.Optional[float64]{Value: 25, Set: true}, Rate: 50, Close: "fin", ShareGate: "enforce", ProbeFrom: "runner",
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 			Finish: "auto", Removal: "auto", HPA: "refuse", OnFailure: "rollback", OnInconclusive: "fail",
 		},
@@ -58,7 +58,7 @@ func TestParseRunEverything(t *testing.T) {
 			Tolerance: 2.5, Confidence: 99.9, Rate: 0.5, MaxProbes: config.Optional[int]{Value: 2000, Set: true}, Close: "rst",
 			MaxErrorRate: config.Optional[float64]{Value: 0.1, Set: true}, MaxSlower: config.Optional[float64]{Value: 40, Set: true},
 			Prometheus: config.Prometheus{URL: "https://prometheus.example", Token: "hunter2", Queries: "k8s/queries.yaml"},
-			HoldOpen:   200, ShareGate: "report", Smoke: true,
+			HoldOpen:   200, ShareGate: "report", Smoke: true, ProbeFrom: "runner",
 			Propagation:  config.Optional[time.Duration]{Value: 90 * time.Second, Set: true},
 			Drain:        config.Optional[time.Duration]{Set: true},
 			Bake:         10 * time.Minute,
@@ -68,6 +68,34 @@ func TestParseRunEverything(t *testing.T) {
 		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env"},
 		OnExisting: "refuse",
 	}, run)
+}
+
+// TestFromCluster: a pod that samples holds no flows open, and tells of so many a second.
+func TestFromCluster(t *testing.T) {
+	t.Parallel()
+	inputs := map[string]string{
+		"manifests": "k8s/", "stable-pattern": "old", "canary-pattern": "new", "probe-from": "Cluster",
+		"probe-image": "registry.example:5000/org/l4-canary:v1.2.3@sha256:4be1", "rate": "1000",
+	}
+	run, err := config.ParseRun(load(t, "run", inputs))
+	require.NoError(t, err)
+	require.Equal(t, "cluster", run.ProbeFrom)
+	require.Equal(t, inputs["probe-image"], run.ProbeImage)
+	inputs["rate"], inputs["hold-open"], inputs["probe-image"] = "1001", "1", "two images"
+	_, err = config.ParseRun(load(t, "run", inputs))
+	require.EqualError(t, err, `input "probe-image": "two images" is not allowed: the name of a container image, such as registry.example/l4-canary:v1.2.3
+input "rate": "1001" is not allowed: flows per second, up to 1000 with probe-from: cluster
+input "hold-open": "1" is not allowed: it has to be 0 with probe-from: cluster: a pod that samples lives for one window, and held flows outlast them all`)
+	inputs["probe-from"], inputs["probe-image"] = "runner", "image"
+	_, err = config.ParseRun(load(t, "run", inputs))
+	require.EqualError(t, err, `input "probe-image": "image" is not allowed: it goes with probe-from: cluster`)
+	inputs["probe-from"] = "elsewhere"
+	_, err = config.ParseRun(load(t, "run", inputs))
+	require.EqualError(t, err, `input "probe-from": "elsewhere" is not allowed: allowed are runner and cluster`)
+
+	doctor, err := config.ParseDoctor(load(t, "doctor", map[string]string{"probe-from": "cluster"}))
+	require.NoError(t, err)
+	require.Equal(t, "cluster", doctor.ProbeFrom)
 }
 
 // TestOff: both limits can be left out, in either case.

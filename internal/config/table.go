@@ -68,6 +68,10 @@ func probeInputs() []Input {
 	return []Input{
 		{Name: "probe", Scope: asked, Default: "auto",
 			Help: "How a flow asks: `tcp` (reads the banner), `udp`, `tls` (the certificate is the answer), `http`, `https`, `dns`, `redis`, `grpc`, or `auto` (by the port's protocol, appProtocol and name); or YAML, or the name of a file that holds it, with an entry for each port"},
+		{Name: "probe-from", Scope: looking(), Default: "runner",
+			Help: "Where flows begin: `runner`, this process, or `cluster`, a pod that a Job makes for each window. From inside a cluster kube-proxy alone is measured, and not the balancer before it"},
+		{Name: "probe-image", Scope: rollout(), Meaning: "this version's",
+			Help: "Image of l4-canary, of this very version, for `probe-from: cluster`"},
 		{Name: "address", Scope: looking(), Meaning: "the Service's own",
 			Help: "IP address or host name to sample instead of the Service's own"},
 		{Name: "stable-pattern", Scope: measured, Meaning: "learned by `run`",

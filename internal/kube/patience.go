@@ -13,13 +13,14 @@ import (
 // rollout must not wait longer than its Lease lives.
 const answersIn = 30 * time.Second
 
-// patience bounds every request but watches, which last for as long as they like.
+// patience bounds every request but watches and logs that are followed, which last for
+// as long as they like.
 // client-go's own time-out would end those as well.
 type patience struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (p patience) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Query().Has("watch") {
+	if query := request.URL.Query(); query.Has("watch") || query.Has("follow") {
 		return p.next.RoundTrip(request)
 	}
 	ctx, cancel := context.WithTimeoutCause(request.Context(), answersIn,

@@ -26,6 +26,7 @@ func TestPatience(t *testing.T) {
 		{name: "never", waits: answersIn, err: context.DeadlineExceeded},
 		{name: "slow", takes: answersIn - time.Second, waits: answersIn - time.Second},
 		{name: "watch", query: "watch=true", takes: time.Hour, waits: time.Hour},
+		{name: "log", query: "container=prober&follow=true", takes: time.Hour, waits: time.Hour},
 		{name: "cancelled", ends: time.Second, waits: time.Second, err: context.DeadlineExceeded},
 	}
 	for _, row := range rows {

@@ -35,6 +35,7 @@ type Use struct {
 	Pauses  bool // autoscalers are paused
 	Asks    bool // pods are asked directly
 	Smokes  bool // one of them is made for that
+	Inside  bool // flows are made by a Job in the cluster
 }
 
 // Rights are everything that a rollout of the target will ask for: the README's Role
@@ -59,6 +60,9 @@ func (c *Client) Rights(target Target, use Use) []Right {
 		if needed {
 			rights = append(rights, Right{verb, "", "pods", ""})
 		}
+	}
+	if use.Inside {
+		rights = append(rights, Right{"create", "batch", "jobs", ""}, Right{"delete", "batch", "jobs", ""}, Right{"create", "", "secrets", ""})
 	}
 	if use.Pauses {
 		for _, verb := range []string{"list", "patch"} {

@@ -8,9 +8,9 @@ import (
 )
 
 // AllRights are those of every kind of rollout, preflight included: the Role of the
-// README.
-func (c *Client) AllRights() []Right {
-	rights := c.Rights(Target{}, Use{Creates: true, Deletes: true, Parks: true, Orphans: true, Pauses: true, Asks: true, Smokes: true})
+// README, with what it takes to probe from inside the cluster or without.
+func (c *Client) AllRights(inside bool) []Right {
+	rights := c.Rights(Target{}, Use{Creates: true, Deletes: true, Parks: true, Orphans: true, Pauses: true, Asks: true, Smokes: true, Inside: inside})
 	for _, verb := range []string{"create", "patch"} {
 		rights = append(rights, Right{verb, "", "services", ""}) // of the manifests
 	}

@@ -15,14 +15,20 @@ import (
 // else; doctor prints the same.
 func TestRoleOfTheReadme(t *testing.T) {
 	t.Parallel()
-	want := granted(t, Role("game", (&Client{}).AllRights()))
+	want := granted(t, Role("game", (&Client{}).AllRights(false)))
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	_, text, found := strings.Cut(string(readme), "## Rights")
 	require.True(t, found)
 	_, text, _ = strings.Cut(text, "```yaml\n")
-	text, _, _ = strings.Cut(text, "```")
+	text, more, _ := strings.Cut(text, "```")
 	require.Equal(t, want, granted(t, text))
+	_, more, _ = strings.Cut(more, "```yaml\n")
+	more, _, _ = strings.Cut(more, "```")
+	inside := granted(t, Role("game", (&Client{}).AllRights(true)))
+	require.Equal(t, inside, granted(t, text+more), "what is needed with probe-from: cluster stands behind it")
+	require.Contains(t, inside, "create jobs (batch)")
+	require.NotContains(t, want, "create secrets")
 	require.Contains(t, want, "patch deployments/scale (apps)")
 	require.Contains(t, want, "list networkpolicies (networking.k8s.io)")
 }

@@ -76,10 +76,11 @@ type Facts struct {
 	Bake                               time.Duration // old pods are to be kept warm so long
 	Warmable                           bool          // stable's pods can be parked and come back
 	Timeout                            time.Duration
-	Estimate                           time.Duration // how long the rollout is likely to take; 0 if it is not known
-	Resuming                           bool          // the rollout is under way: what it changed itself is no finding
-	Pauses                             bool          // autoscalers of either side are paused while it lasts
-	Deletes                            bool          // stable's Deployment in the end, of a pair
+	Estimate                           time.Duration   // how long the rollout is likely to take; 0 if it is not known
+	Resuming                           bool            // the rollout is under way: what it changed itself is no finding
+	Pauses                             bool            // autoscalers of either side are paused while it lasts
+	Deletes                            bool            // stable's Deployment in the end, of a pair
+	Prober                             *corev1.PodSpec // of the pod that makes the flows; nil: none does
 
 	Deployments []appsv1.Deployment // of both sides, as they are
 	ReplicaSets []appsv1.ReplicaSet // of the namespace

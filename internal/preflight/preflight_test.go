@@ -157,6 +157,10 @@ func TestRules(t *testing.T) {
 		"long":               {w, "likely to take 50m0s, and input \"timeout\" is 1h0m0s", func(f *preflight.Facts) { f.Estimate = 50 * time.Minute }},
 		"quota of pods": {e, `ResourceQuota "team" has room for 1 more pods (pods: 3 of 4 used, 1 a pod), and the rollout needs 2: 1 to surge, 1 while they terminate`,
 			func(f *preflight.Facts) { f.Quotas = quota(t, `{hard: {pods: 4}, used: {pods: 3}}`) }},
+		"quota of pods, and one for the prober": {e, `ResourceQuota "team" has room for 1 more pods beside the prober's (pods: 2 of 4 used, 1 a pod), and the rollout needs 2`,
+			func(f *preflight.Facts) {
+				f.Quotas, f.Prober = quota(t, `{hard: {pods: 4}, used: {pods: 2}}`), &corev1.PodSpec{}
+			}},
 		"quota of processors": {e, `room for 1 more pods (requests.cpu: 350m of 500m used, 100m a pod)`, func(f *preflight.Facts) {
 			f.Quotas = quota(t, `{hard: {requests.cpu: 500m}, used: {requests.cpu: 350m}}`)
 		}},

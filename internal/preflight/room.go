@@ -40,10 +40,15 @@ func (f Facts) quota() Findings {
 			}
 			hard, left := quota.Status.Hard[name], quota.Status.Hard[name].DeepCopy()
 			left.Sub(quota.Status.Used[name])
+			beside := ""
+			if f.Prober != nil {
+				left.Sub(f.consumption(*f.Prober, name))
+				beside = " beside the prober's"
+			}
 			if fit := fits(left, one); fit < extra {
 				findings = append(findings, Finding{Error,
-					fmt.Sprintf("ResourceQuota %q has room for %d more pods (%s: %s of %s used, %s a pod), and the rollout needs %d: %d to surge, %d while they terminate",
-						quota.Name, fit, name, used(quota, name), hard.String(), one.String(), extra, f.MaxSurge, extra-f.MaxSurge),
+					fmt.Sprintf("ResourceQuota %q has room for %d more pods%s (%s: %s of %s used, %s a pod), and the rollout needs %d: %d to surge, %d while they terminate",
+						quota.Name, fit, beside, name, used(quota, name), hard.String(), one.String(), extra, f.MaxSurge, extra-f.MaxSurge),
 					"raise the quota, or lower max-surge"})
 			}
 		}

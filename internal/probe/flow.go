@@ -83,6 +83,7 @@ type Flow struct {
 	Class   Class
 	Version Version
 	Both    bool   // Unknown because both patterns match
+	Told    bool   // whose it is was said where it was made, and its answer stayed there
 	Pod     string // from the pattern's group "pod", if it has one
 	Answer  []byte // at most MaxAnswer bytes; foreign text, never to be shown unescaped
 	Err     error  // why the flow failed; nil when answered

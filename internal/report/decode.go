@@ -16,7 +16,7 @@ func (d reportDocument) record() (*rollout.Record, error) {
 		Stable: d.Stable.side(), Canary: d.Canary.side(), Addresses: d.Addresses,
 		Replicas: d.Replicas, MaxSurge: d.MaxSurge, MaxUnavailable: d.MaxUnavailable, Removal: d.Removal,
 		Tolerance: rollout.Percent(value(d.Tolerance)), Confidence: rollout.Percent(value(d.Confidence)),
-		Rate: value(d.Rate), Seed: d.Seed, ShareGate: value(d.ShareGate),
+		Rate: value(d.Rate), Seed: d.Seed, ShareGate: value(d.ShareGate), ProbeFrom: value(d.ProbeFrom), Inside: d.Inside,
 		Learned: each(d.Learned, func(l learnedDocument) rollout.Learned {
 			return rollout.Learned{Port: l.Port, Words: value(l.By), Why: value(l.Why)}
 		}),

@@ -159,6 +159,7 @@ func (p page) settings() string {
 		row("rate", trim(p.Rate, 2)+"/s")
 	}
 	row("seed of the schedule", fmt.Sprint(p.Seed))
+	row("probe-from", optionalCode(p.ProbeFrom))
 	row("share-gate", optionalCode(p.ShareGate))
 	row("mode", optionalCode(p.Mode))
 	row("removal", optionalCode(p.Removal))

@@ -119,6 +119,8 @@ type reportDocument struct {
 	Confidence     *float64          `json:"confidence"`
 	Rate           *float64          `json:"rate"`
 	Seed           uint64            `json:"seed"`
+	ProbeFrom      *string           `json:"probeFrom"` // runner, cluster
+	Inside         bool              `json:"inside"`    // flows began inside the cluster: kube-proxy alone was measured
 	ShareGate      *string           `json:"shareGate"`
 	Learned        []learnedDocument `json:"learned"` // by port; empty where patterns tell the versions apart
 	Troubles       []troubleDocument `json:"troubles"`

@@ -19,7 +19,7 @@ func newReport(r *rollout.Record, version string) reportDocument {
 		Stages: each(r.Stages, func(s rollout.StageRecord) stageDocument { return newStage(s, r.ShareGate) }), HeldFlows: newHeld(r.Held), NotReached: each(r.NotReached, percent),
 		Stable: newSide(r.Stable), Canary: newSide(r.Canary), Addresses: list(r.Addresses),
 		Tolerance: percent(r.Tolerance), Confidence: percent(r.Confidence), Rate: figure(r.Rate, millionth), Seed: r.Seed,
-		ShareGate: optional(r.ShareGate), Learned: each(r.Learned, newLearned),
+		ProbeFrom: optional(r.ProbeFrom), Inside: r.Inside, ShareGate: optional(r.ShareGate), Learned: each(r.Learned, newLearned),
 		Troubles: each(r.Troubles, newTrouble), KeptPod: optional(r.KeptPod), Notices: list(r.Notices), Paused: list(r.Paused),
 	}
 	if b := r.Rollback; b != nil {

@@ -103,6 +103,9 @@ func (p page) facts() string {
 	if p.allPassed() {
 		sentences = append(sentences, "Every stage showed the split its pods should give.")
 	}
+	if p.Inside && len(p.Stages) > 0 {
+		sentences = append(sentences, "**Measured from inside (kube-proxy only).**")
+	}
 	if p.ShareGate == "report" && len(p.Stages) > 0 {
 		sentences = append(sentences, "Shares decided nothing (`share-gate: report`).")
 	}

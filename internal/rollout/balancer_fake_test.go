@@ -17,8 +17,8 @@ type balancer struct {
 	answer  func(share float64, random *rand.Rand) probe.Flow // nil: by the share
 }
 
-func (b *balancer) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flows, error) {
-	return &stream{balancer: b, random: rand.New(rand.NewPCG(seed, 0)), every: 20 * time.Millisecond}, nil
+func (b *balancer) Sampler(_ context.Context, aim rollout.Aim) (rollout.Flows, error) {
+	return &stream{balancer: b, random: rand.New(rand.NewPCG(aim.Seed, 0)), every: 20 * time.Millisecond}, nil
 }
 
 // quiet is the same at a tenth of the rate.
@@ -28,8 +28,8 @@ type quiet struct {
 	err     error
 }
 
-func (q *quiet) Sampler(_ context.Context, _ []string, seed uint64) (rollout.Flows, error) {
-	s := &stream{balancer: q.balancer, random: rand.New(rand.NewPCG(seed, 1)), every: 200 * time.Millisecond}
+func (q *quiet) Sampler(_ context.Context, aim rollout.Aim) (rollout.Flows, error) {
+	s := &stream{balancer: q.balancer, random: rand.New(rand.NewPCG(aim.Seed, 1)), every: 200 * time.Millisecond}
 	q.streams = append(q.streams, s)
 	return s, q.err
 }
@@ -60,6 +60,8 @@ type stream struct {
 	every    time.Duration
 	sent     int
 }
+
+func (s *stream) Err() error { return nil }
 
 func (s *stream) Stats() probe.Stats { return probe.Stats{Sent: s.sent, Rate: 50} }
 

@@ -66,7 +66,9 @@ func (r *run) attribute(f *probe.Flow) {
 	}
 	l := &r.lessons[f.Port]
 	if !r.listening {
-		l.classifier.Attribute(f)
+		if !f.Told {
+			l.classifier.Attribute(f)
+		}
 		return
 	}
 	f.Version, f.Pod = probe.None, ""
@@ -74,6 +76,9 @@ func (r *run) attribute(f *probe.Flow) {
 		return
 	}
 	f.Version = probe.Stable
+	if f.Told { // without its answer
+		return
+	}
 	if l.bytes += len(f.Answer); len(l.evidence.Stable) < mostHeard && l.bytes < mostBytes {
 		l.evidence.Stable = append(l.evidence.Stable, probe.Heard{Answer: f.Answer})
 	}

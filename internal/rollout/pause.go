@@ -56,13 +56,17 @@ func (r *run) letPass(ctx context.Context, rec *StageRecord, w wait) error {
 // quietly samples for a time, and watches the pods meanwhile. That no flows can be made is
 // no fault of the canary: then the pods alone are watched.
 func (r *run) quietly(ctx context.Context, rec *StageRecord, w wait) error {
-	flows, judge, err := r.quiet(ctx)
+	end := time.Now().Add(w.duration)
+	asked, enough := context.WithDeadline(ctx, end)
+	defer enough()
+	flows, judge, err := r.quiet(asked)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
 		r.Log.WarnContext(ctx, "nothing is sampled meanwhile; the pods are watched", "because", err)
 	}
+	w.duration = time.Until(end) // a prober may have taken its time
 	if err != nil || flows == nil {
 		return r.guard(ctx, w)
 	}
@@ -103,7 +107,7 @@ func (r *run) quiet(ctx context.Context) (Flows, *Judge, error) {
 		r.watcher = NewJudge(r.judgeOptions(state)).Watch()
 	}
 	r.windows++
-	flows, err := r.Quiet.Sampler(ctx, r.addresses(state), r.Seed+r.windows)
+	flows, err := r.Quiet.Sampler(ctx, r.aim(state))
 	return flows, r.watcher, err
 }
 
@@ -139,6 +143,9 @@ func (r *run) overhear(ctx context.Context, rec *StageRecord, name string, judge
 		}
 	}
 	judge.Note(flows.Stats())
+	if err := flows.Err(); err != nil {
+		r.Log.WarnContext(ctx, "nothing is sampled any more; the pods are watched", "because", err)
+	}
 	<-ctx.Done()
 	return nil
 }

@@ -106,6 +106,8 @@ type Record struct {
 	Confidence Percent
 	Rate       float64   // flows a second
 	Seed       uint64    // of the schedule
+	ProbeFrom  string    // "runner", or "cluster": a pod of it made the flows
+	Inside     bool      // flows began inside the cluster: kube-proxy alone was measured
 	ShareGate  string    // "enforce", or "report": shares decide nothing
 	Learned    []Learned // by port, once pods were asked; empty where patterns tell the versions apart
 

@@ -48,7 +48,7 @@ func (r *run) retreat(ctx context.Context, setback *Setback) Outcome {
 		r.stay(ctx, setback)
 		return Stopped
 	}
-	return r.rollback(ctx, !harmful[setback.Reason] || setback.Unproven, setback)
+	return r.rollback(ctx, !harmful[setback.Reason] || setback.Unproven || setback.Prober, setback)
 }
 
 // refusals are the reasons for which a run that wrote nothing did not begin;

@@ -52,6 +52,11 @@ func (r *run) snuff(parent context.Context) error {
 
 // sweep removes what a run that was killed may have left.
 func (r *run) sweep(ctx context.Context) {
+	if r.Sweeper != nil {
+		if err := r.Sweeper.Sweep(ctx); err != nil {
+			r.Log.WarnContext(ctx, "what samples for an earlier run may stay for some minutes", "error", err)
+		}
+	}
 	state, err := r.Cluster.Next(ctx, 0)
 	if err != nil || len(state.Smoke) == 0 {
 		return // whatever is wrong comes up again

@@ -14,7 +14,7 @@ func (r *run) sampleBaseline(ctx context.Context) error {
 	r.listening = true
 	defer func() { r.listening = false }()
 	err := r.fail(ctx, rec, r.decide(ctx, rec, 0)) // without pods there is nothing to restart
-	if setback, ok := errors.AsType[*Setback](err); ok {
+	if setback, ok := errors.AsType[*Setback](err); ok && !setback.Prober {
 		return &Setback{
 			Reason: ReasonBaseline, Troubles: setback.Troubles,
 			Message: "the service was not in order before the rollout began (not our change): " + setback.Message,
@@ -67,15 +67,15 @@ func (r *run) fail(ctx context.Context, rec *StageRecord, err error) error {
 		return err
 	}
 	if rec.Verdict == "" || rec.Verdict == Pass || rec.Reason != setback.Reason {
-		rec.Verdict, rec.Reason, rec.Detail = verdictOf(setback.Reason), setback.Reason, setback.Message
+		rec.Verdict, rec.Reason, rec.Detail = setback.verdict(), setback.Reason, setback.Message
 	}
 	r.Herald.Judged(ctx, *rec)
 	return err
 }
 
-// verdictOf is the verdict of a stage that ends for a reason.
-func verdictOf(reason Reason) Verdict {
-	if reason == ReasonInvalidClassifier { // the only one that can come after the verdict
+// verdict is that of a stage which ends so.
+func (s *Setback) verdict() Verdict {
+	if s.Prober || s.Reason == ReasonInvalidClassifier { // the only one that can come after the verdict
 		return Invalid
 	}
 	return Fail
@@ -180,6 +180,9 @@ func (r *run) settled(ctx context.Context, restarts int) (State, error) {
 // judgeOptions are what this stage is judged by.
 func (r *run) judgeOptions(state State) JudgeOptions {
 	state.Addresses = r.addresses(state)
+	// kube-proxy sends flows that begin inside to every pod, whatever the policy says of others:
+	// https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/proxy/nftables/proxier.go#L1572
+	state.Local = state.Local && !r.Record.Inside
 	expected := state.ExpectedWeight()
 	return JudgeOptions{
 		Ports: r.Ports, Expected: &expected, Tolerance: r.Tolerance, Confidence: r.Confidence,

@@ -17,9 +17,9 @@ var errMoved = errors.New("pods changed while the stage was sampled")
 // the pods change.
 func (r *run) window(ctx context.Context, rec *StageRecord, judge *Judge, state State, restarts int) error {
 	r.windows++
-	flows, err := r.Prober.Sampler(ctx, r.addresses(state), r.Seed+r.windows)
+	flows, err := r.Prober.Sampler(ctx, r.aim(state))
 	if err != nil {
-		return err
+		return unsampled(ctx, err)
 	}
 	watched, cancel := context.WithCancelCause(ctx)
 	guarded := make(chan error, 1)
@@ -40,10 +40,35 @@ func (r *run) window(ctx context.Context, rec *StageRecord, judge *Judge, state 
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStageTimeout) {
 		return ctx.Err()
 	}
+	if err = flows.Err(); err != nil {
+		return err
+	}
 	rec.Sampling = time.Since(began)
 	judge.Expire()
 	r.fill(rec, judge, flows)
 	return nil
+}
+
+// aim is what the next window's flows are to be.
+func (r *run) aim(state State) Aim {
+	aim := Aim{Addresses: r.addresses(state), Seed: r.Seed + r.windows}
+	if r.lessons == nil {
+		return aim
+	}
+	aim.Listen = r.listening
+	for _, l := range r.lessons {
+		aim.Known = append(aim.Known, l.classifier)
+	}
+	return aim
+}
+
+// unsampled is why no flow could be sent. If time is up before the prober was ready, a
+// stage has not shown anything.
+func unsampled(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errStageTimeout) {
+		return &Setback{Reason: ReasonDeadline, Prober: true, Message: "the prober was not ready within propagation and stage-timeout: " + err.Error()}
+	}
+	return err
 }
 
 // count feeds flows to the judge until it has decided or ctx ends.

@@ -118,6 +118,8 @@ type report struct {
 	FinishedAt               time.Time
 	PausedAutoscalers        []string
 	ShareGate                string
+	ProbeFrom                string
+	Inside                   bool
 	Learned                  []struct{ Port, By, Why string }
 }
 

@@ -16,6 +16,7 @@ type Options struct {
 	Nodes     int
 	ProxyMode ProxyMode
 	DualStack bool
+	Program   string `json:",omitempty"` // path of a static binary that images of its name hold; empty: none
 }
 
 // nameRule keeps names short enough for a Unix socket below the state folder

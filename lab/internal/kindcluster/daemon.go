@@ -23,7 +23,11 @@ func (p *Provider) startRegistry(ctx context.Context, s *state, workload string)
 	if err := os.WriteFile(mirror, []byte(mirrorConfig(s.Registry)), 0o644); err != nil {
 		return fmt.Errorf("writing the mirror's configuration: %w", err)
 	}
-	if err := p.start(s, "registry", "--listen", s.Registry, "--workload", workload); err != nil {
+	args := []string{"--listen", s.Registry, "--workload", workload}
+	if s.Options.Program != "" {
+		args = append(args, "--program", s.Options.Program)
+	}
+	if err := p.start(s, "registry", args...); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryWithin)

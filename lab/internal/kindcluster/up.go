@@ -48,8 +48,8 @@ func (p *Provider) running(opts cluster.Options) (bool, error) {
 		return false, err
 	}
 	if was := s.Options; was != opts {
-		return false, fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t; first: lab down --name %s",
-			opts.Name, was.Nodes, was.ProxyMode, was.DualStack, opts.Name)
+		return false, fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t --program=%q; first: lab down --name %s",
+			opts.Name, was.Nodes, was.ProxyMode, was.DualStack, was.Program, opts.Name)
 	}
 	_, _ = fmt.Fprintf(p.Out, "lab %q is up already; kubeconfig: %s\n", opts.Name, p.at(opts.Name).kubeconfig(cluster.Admin))
 	return true, nil

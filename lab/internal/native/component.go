@@ -25,6 +25,7 @@ type fleet struct {
 	self       string             // this program, which is registry and balancer too
 	kubernetes string             // the Kubernetes binary
 	workload   string             // the workload binary
+	program    string             // a binary of the user's own; empty: none
 }
 
 // control is a component of the control plane, in node 1's network.
@@ -94,7 +95,11 @@ func (f fleet) scheduler() component {
 }
 
 func (f fleet) registry() component {
-	return f.control("registry", f.self, "registry", "--listen", registryAddress(f.plan), "--workload", f.workload)
+	argv := []string{f.self, "registry", "--listen", registryAddress(f.plan), "--workload", f.workload}
+	if f.program != "" {
+		argv = append(argv, "--program", f.program)
+	}
+	return f.control("registry", argv...)
 }
 
 func (f fleet) balancer() component {

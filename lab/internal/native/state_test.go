@@ -77,7 +77,7 @@ func TestUpTwice(t *testing.T) {
 	other := options("demo")
 	other.Nodes = 2
 	require.EqualError(t, p.Up(t.Context(), other),
-		`lab "demo" runs with --nodes 1 --proxy-mode nftables --dual-stack=false; first: lab down --name demo`)
+		`lab "demo" runs with --nodes 1 --proxy-mode nftables --dual-stack=false --program=""; first: lab down --name demo`)
 }
 
 func TestDeadLabIsNotAlive(t *testing.T) {

@@ -76,8 +76,8 @@ func (p *Provider) running(opts cluster.Options) (bool, error) {
 	}
 	if state.Options != opts {
 		was := state.Options
-		return false, fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t; first: lab down --name %s",
-			opts.Name, was.Nodes, was.ProxyMode, was.DualStack, opts.Name)
+		return false, fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t --program=%q; first: lab down --name %s",
+			opts.Name, was.Nodes, was.ProxyMode, was.DualStack, was.Program, opts.Name)
 	}
 	p.say("lab %q is up already; kubeconfig: %s", opts.Name, p.at(opts.Name).userKubeconfig(cluster.Admin))
 	return true, nil
@@ -184,6 +184,7 @@ func (p *Provider) launch(ctx context.Context, state *State, parts parts) error 
 			self:       p.Self,
 			kubernetes: parts.node,
 			workload:   parts.workload,
+			program:    state.Options.Program,
 		},
 	}
 	steps := []struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -14,18 +15,21 @@ import (
 )
 
 // handler puts an image into an ordinary registry just before it is pulled. The
-// layer, which all images share, lies there from the start.
+// layers, of the workload and of a program of one's own, lie there from the start.
 type handler struct {
 	log     *slog.Logger
 	layer   v1.Layer
+	program v1.Layer // nil: there is none
+	name    string   // of its file, and the last element of its repositories
 	blobs   registry.BlobPutHandler
 	backing http.Handler
 }
 
-// Handler returns the registry that serves the workload binary at path. It only
-// reads: it answers every other method with 405.
-func Handler(ctx context.Context, path string, log *slog.Logger) (http.Handler, error) {
-	layer, err := newLayer(path)
+// Handler returns the registry that serves the workload binary at path, and the
+// program at another one if it is not empty. It only reads: it answers every other
+// method with 405.
+func Handler(ctx context.Context, workload, program string, log *slog.Logger) (http.Handler, error) {
+	layer, err := newLayer(workload, entrypoint)
 	if err != nil {
 		return nil, err
 	}
@@ -37,18 +41,25 @@ func Handler(ctx context.Context, path string, log *slog.Logger) (http.Handler, 
 		blobs:   blobs.(registry.BlobPutHandler),
 		backing: registry.New(registry.WithBlobHandler(blobs), registry.Logger(silent)),
 	}
-	if err := h.putLayer(ctx); err != nil {
+	if err := h.putLayer(ctx, h.layer); err != nil {
 		return nil, err
 	}
-	return h, nil
+	if program == "" {
+		return h, nil
+	}
+	h.name = filepath.Base(program)
+	if h.program, err = newLayer(program, h.name); err != nil {
+		return nil, err
+	}
+	return h, h.putLayer(ctx, h.program)
 }
 
-func (h *handler) putLayer(ctx context.Context) error {
-	digest, err := h.layer.Digest()
+func (h *handler) putLayer(ctx context.Context, layer v1.Layer) error {
+	digest, err := layer.Digest()
 	if err != nil {
 		return fmt.Errorf("hashing the layer: %w", err)
 	}
-	content, err := h.layer.Compressed()
+	content, err := layer.Compressed()
 	if err != nil {
 		return fmt.Errorf("compressing the layer: %w", err)
 	}
@@ -78,7 +89,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // publish makes sure that the image path names is in the backing registry.
 func (h *handler) publish(r *http.Request, path imagePath) error {
-	img, err := newImage(h.layer, path.repository, path.reference)
+	img, err := h.image(path)
 	if err != nil {
 		return err
 	}
@@ -92,6 +103,13 @@ func (h *handler) publish(r *http.Request, path imagePath) error {
 		tag = "latest"
 	}
 	return h.putManifest(r, path.repository, tag, img)
+}
+
+func (h *handler) image(path imagePath) (v1.Image, error) {
+	if h.program != nil && lastElement(path.repository) == h.name {
+		return newImage(h.program, path.repository, v1.Config{Entrypoint: []string{"/" + h.name}})
+	}
+	return newImage(h.layer, path.repository, runConfig(path.repository, path.reference))
 }
 
 func (h *handler) putConfig(r *http.Request, repository string, img v1.Image) error {

@@ -19,24 +19,24 @@ import (
 
 const entrypoint = "/workload"
 
-// newLayer packs the binary at path as the only file of a layer. Times and
-// owners are zero, so equal binaries give equal digests.
-func newLayer(path string) (v1.Layer, error) {
+// newLayer packs the binary at path as the only file of a layer, of that name. Times
+// and owners are zero, so equal binaries give equal digests.
+func newLayer(path, name string) (v1.Layer, error) {
 	binary, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the workload: %w", err)
+		return nil, fmt.Errorf("reading the %s: %w", strings.TrimPrefix(name, "/"), err)
 	}
 	var packed bytes.Buffer
 	tw := tar.NewWriter(&packed)
-	header := &tar.Header{Name: strings.TrimPrefix(entrypoint, "/"), Mode: 0o755, Size: int64(len(binary))}
+	header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: 0o755, Size: int64(len(binary))}
 	if err = tw.WriteHeader(header); err != nil {
-		return nil, fmt.Errorf("packing the workload: %w", err)
+		return nil, fmt.Errorf("packing %q: %w", name, err)
 	}
 	if _, err = tw.Write(binary); err != nil {
-		return nil, fmt.Errorf("packing the workload: %w", err)
+		return nil, fmt.Errorf("packing %q: %w", name, err)
 	}
 	if err = tw.Close(); err != nil {
-		return nil, fmt.Errorf("packing the workload: %w", err)
+		return nil, fmt.Errorf("packing %q: %w", name, err)
 	}
 	layer, err := tarball.LayerFromOpener(
 		func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil },
@@ -45,14 +45,13 @@ func newLayer(path string) (v1.Layer, error) {
 		tarball.WithCompressedCaching,
 	)
 	if err != nil {
-		return nil, fmt.Errorf("packing the workload: %w", err)
+		return nil, fmt.Errorf("packing %q: %w", name, err)
 	}
 	return layer, nil
 }
 
-// newImage builds the image that repository and reference, a tag or a digest,
-// stand for.
-func newImage(layer v1.Layer, repository, reference string) (v1.Image, error) {
+// newImage builds the image of a repository that holds the layer and is started so.
+func newImage(layer v1.Layer, repository string, start v1.Config) (v1.Image, error) {
 	img := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	img = mutate.ConfigMediaType(img, types.OCIConfigJSON)
 	img, err := mutate.AppendLayers(img, layer)
@@ -65,7 +64,7 @@ func newImage(layer v1.Layer, repository, reference string) (v1.Image, error) {
 	}
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config = runConfig(repository, reference)
+	config.Config = start
 	img, err = mutate.ConfigFile(img, config)
 	if err != nil {
 		return nil, fmt.Errorf("building image %q: %w", repository, err)
@@ -73,7 +72,8 @@ func newImage(layer v1.Layer, repository, reference string) (v1.Image, error) {
 	return img, nil
 }
 
-// runConfig says how a container of the image is started.
+// runConfig says how a container of the workload is started, by the image that
+// repository and reference, a tag or a digest, stand for.
 func runConfig(repository, reference string) v1.Config {
 	if lastElement(repository) == "pause" {
 		return v1.Config{Entrypoint: []string{entrypoint, "pause"}}

@@ -8,6 +8,9 @@
 //	registry.cn-hangzhou.aliyuncs.com/xianlu/old-nginx   old
 //	registry.example/web:v2                              v2
 //
+// A program of one's own, if there is one, is the image of every repository whose last
+// element is the name of its file, and is started without arguments.
+//
 // A repository whose last element is "pause" is a pod's pause image. Some
 // elements anywhere in a repository make a pull fail, as it fails in life:
 // "missing" with 404, "denied" with 403, "private" with 401.
@@ -30,12 +33,13 @@ import (
 type Options struct {
 	Listen   string // host:port
 	Workload string // path of the static workload binary, read once
+	Program  string // of another static binary; empty: none
 	Log      *slog.Logger
 }
 
 // Run serves until ctx ends, and then returns nil.
 func Run(ctx context.Context, opts Options) error {
-	handler, err := Handler(ctx, opts.Workload, opts.Log)
+	handler, err := Handler(ctx, opts.Workload, opts.Program, opts.Log)
 	if err != nil {
 		return err
 	}

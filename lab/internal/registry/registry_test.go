@@ -38,7 +38,13 @@ func writeWorkload(t *testing.T) string {
 // serve starts a registry and returns its host and port.
 func serve(t *testing.T) string {
 	t.Helper()
-	handler, err := registry.Handler(t.Context(), writeWorkload(t), slog.New(slog.DiscardHandler))
+	return serveWith(t, "")
+}
+
+// serveWith starts one that serves a program, too.
+func serveWith(t *testing.T, own string) string {
+	t.Helper()
+	handler, err := registry.Handler(t.Context(), writeWorkload(t), own, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -87,6 +93,39 @@ func TestPullGivesThePauseImage(t *testing.T) {
 	config, err := img.ConfigFile()
 	require.NoError(t, err)
 	require.Equal(t, []string{"/workload", "pause"}, config.Config.Entrypoint)
+}
+
+// TestPullGivesAProgram: images of its name hold it, others do not, and a failing pull
+// fails as before.
+func TestPullGivesAProgram(t *testing.T) {
+	t.Parallel()
+	own := filepath.Join(t.TempDir(), "l4-canary")
+	require.NoError(t, os.WriteFile(own, []byte("another one"), 0o700))
+	host := serveWith(t, own)
+	for image, entry := range map[string]string{
+		"org/l4-canary": "/l4-canary", "l4-canary:v1.2.3": "/l4-canary", "org/l4-canary-web": "/workload", "l4-canary/web": "/workload",
+	} {
+		img, err := pull(t, host+"/"+image)
+		require.NoError(t, err)
+		require.NoError(t, validate.Image(img))
+		config, err := img.ConfigFile()
+		require.NoError(t, err)
+		require.Equal(t, []string{entry}, config.Config.Entrypoint, image)
+		content := mutate.Extract(img)
+		files := tar.NewReader(content)
+		header, err := files.Next()
+		require.NoError(t, err)
+		require.Equal(t, strings.TrimPrefix(entry, "/"), header.Name)
+		body, err := io.ReadAll(files)
+		require.NoError(t, err)
+		require.Equal(t, entry == "/l4-canary", string(body) == "another one")
+		require.NoError(t, content.Close())
+	}
+	_, err := pull(t, host+"/missing/l4-canary")
+	require.Error(t, err)
+
+	_, err = registry.Handler(t.Context(), writeWorkload(t), own+"-gone", slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "no such file")
 }
 
 func TestImageHoldsTheWorkload(t *testing.T) {
