@@ -77,7 +77,7 @@ func (p *prepared) facts(o config.Rollout) preflight.Facts {
 		Replicas: p.options.Plan.Replicas, MaxSurge: p.options.Plan.MaxSurge, MaxUnavailable: p.options.Plan.MaxUnavailable,
 		Parks: how.Stable != rollout.Terminate || how.Canary != rollout.Terminate,
 		Bake:  p.options.Bake, Warmable: how.Stable == rollout.Park,
-		Drain: p.options.Drain, Timeout: p.options.Timeout, Resuming: p.resume != nil,
+		Drain: p.options.Drain, Timeout: p.options.Timeout, Resuming: p.resume != nil, HandingOver: p.resume != nil && p.resume.Phase == rollout.PhaseHandingOver,
 		Pauses: o.HPA == "pause" || p.resume != nil && p.resume.Autoscaled, Deletes: p.options.Finish == rollout.Delete,
 		TokenExpires: p.TokenExpires, Now: time.Now(), ReportShare: p.options.ReportShare,
 	}

@@ -3,11 +3,13 @@ package kube
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/org/l4-canary/internal/manifest"
@@ -20,7 +22,9 @@ import (
 // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/controller/deployment/util/deployment_util.go#L600
 //
 // ReplicaSets own every pod throughout. If the process ends between the steps,
-// doing it again finishes them: what is missing is taken from Target.
+// doing it again finishes them: what is missing is taken from Target. It returns when
+// the ReplicaSets are stable's: a Deployment of the canary that came before that would
+// take its own back, and remove the pods.
 func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 	api := c.Typed.AppsV1().Deployments(c.Namespace)
 	heir, err := c.heir(replicas)
@@ -33,7 +37,10 @@ func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 	}
 	if err == nil && release(live) == release(heir) {
 		c.wrote(c.Stable, version{uid: live.UID, generation: live.Generation})
-		return c.delete(ctx, c.Canary, metav1.DeletePropagationOrphan)
+		if err = c.delete(ctx, c.Canary, metav1.DeletePropagationOrphan); err != nil {
+			return err
+		}
+		return c.awaitAdopted(ctx, live)
 	}
 	for _, name := range []string{c.Stable, c.Canary} {
 		if err = c.delete(ctx, name, metav1.DeletePropagationOrphan); err != nil {
@@ -48,7 +55,7 @@ func (c *Cluster) Handover(ctx context.Context, replicas int) error {
 		return fmt.Errorf("creating deployment %q with the pods of %q: %w", c.Stable, c.Canary, err)
 	}
 	c.wrote(c.Stable, version{uid: created.UID, generation: created.Generation})
-	return nil
+	return c.awaitAdopted(ctx, created)
 }
 
 // release is what a Deployment's template was stamped with. Only a handover gives
@@ -72,17 +79,47 @@ func (c *Cluster) heir(replicas int) (*appsv1.Deployment, error) {
 // awaitGone waits until a deleted Deployment is no more: the garbage collector
 // has to orphan what it owned first.
 func (c *Cluster) awaitGone(ctx context.Context, name string) error {
+	return c.watchUntil(ctx, fmt.Sprintf("until deployment %q is gone", name), func() (bool, error) {
+		_, err := c.deployments.Get(name)
+		return apierrors.IsNotFound(err), nil
+	})
+}
+
+// awaitAdopted waits until no ReplicaSet that a Deployment selects is without one.
+func (c *Cluster) awaitAdopted(ctx context.Context, heir *appsv1.Deployment) error {
+	selector, err := metav1.LabelSelectorAsSelector(heir.Spec.Selector)
+	if err != nil {
+		return fmt.Errorf("reading the selector of deployment %q: %w", heir.Name, err)
+	}
+	return c.watchUntil(ctx, fmt.Sprintf("until deployment %q has the pods of %q", heir.Name, c.Canary), func() (bool, error) {
+		sets, err := c.sets.List(selector)
+		if err != nil {
+			return false, err
+		}
+		all, err := c.deployments.List(labels.Everything())
+		if err != nil {
+			return false, err
+		}
+		return !slices.ContainsFunc(sets, func(set *appsv1.ReplicaSet) bool {
+			owner := controller(set)
+			return owner != heir.UID && !slices.ContainsFunc(all, func(d *appsv1.Deployment) bool { return d.UID == owner })
+		}), nil
+	})
+}
+
+// watchUntil waits until the caches show something.
+func (c *Cluster) watchUntil(ctx context.Context, what string, shown func() (bool, error)) error {
 	for {
 		c.mu.Lock()
 		changed := c.changed
 		c.mu.Unlock()
-		if _, err := c.deployments.Get(name); apierrors.IsNotFound(err) {
-			return nil
+		if done, err := shown(); done || err != nil {
+			return err
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until deployment %q is gone: %w", name, ctx.Err())
+			return fmt.Errorf("waiting %s: %w", what, ctx.Err())
 		}
 	}
 }

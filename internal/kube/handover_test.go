@@ -71,3 +71,47 @@ func TestHandover(t *testing.T) {
 		})
 	}
 }
+
+// TestHandoverIsOverWhenAdopted: it goes on once the Deployment controller has given
+// stable the ReplicaSets. Until then they are nobody's, or still seem to be those of a
+// Deployment that is no more.
+func TestHandoverIsOverWhenAdopted(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		live  []runtime.Object
+		owner []metav1.OwnerReference
+	}{
+		"made just now":         {nil, nil},
+		"made before":           {[]runtime.Object{deployment("old", 3)}, nil},
+		"the caches are behind": {nil, controlledBy("gone")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				set, other := replicaSet("new"), replicaSet("other")
+				set.OwnerReferences, set.Labels = row.owner, map[string]string{"run": "old"}
+				other.Labels = set.Labels
+				w := begin(t, append([]runtime.Object{set, other, deployment("other", 1)}, row.live...)...)
+				w.now(t)
+				w.typed.PrependReactor("create", "deployments", func(action clienttesting.Action) (bool, runtime.Object, error) {
+					action.(clienttesting.CreateActionImpl).Object.(*appsv1.Deployment).UID = "heir"
+					return false, nil, nil
+				})
+				w.cluster.Original = asManifest(t, deployment("old", 4), "apps/v1", "Deployment")
+				w.cluster.CanaryManifest = asManifest(t, deployment("old", 0), "apps/v1", "Deployment")
+				done := make(chan error, 1)
+				go func() { done <- w.cluster.Handover(t.Context(), 3) }()
+				synctest.Wait()
+				require.Empty(t, done)
+				heir, err := w.typed.AppsV1().Deployments(namespace).Get(t.Context(), "old", metav1.GetOptions{})
+				require.NoError(t, err)
+				set.OwnerReferences = controlledBy(string(heir.UID))
+				_, err = w.typed.AppsV1().ReplicaSets(namespace).Update(t.Context(), set, metav1.UpdateOptions{})
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Len(t, done, 1)
+				require.NoError(t, <-done)
+			})
+		})
+	}
+}

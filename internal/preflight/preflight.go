@@ -78,6 +78,7 @@ type Facts struct {
 	Timeout                            time.Duration
 	Estimate                           time.Duration   // how long the rollout is likely to take; 0 if it is not known
 	Resuming                           bool            // the rollout is under way: what it changed itself is no finding
+	HandingOver                        bool            // and both Deployments may be gone for a moment: their ReplicaSets keep the pods
 	Pauses                             bool            // autoscalers of either side are paused while it lasts
 	Deletes                            bool            // stable's Deployment in the end, of a pair
 	Prober                             *corev1.PodSpec // of the pod that makes the flows; nil: none does

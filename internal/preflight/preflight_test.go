@@ -264,6 +264,22 @@ func TestResuming(t *testing.T) {
 	require.Len(t, f.Check(), 1)
 }
 
+// TestHandingOver: while both Deployments are gone, their ReplicaSets have none, and still
+// their pods are the rollout's.
+func TestHandingOver(t *testing.T) {
+	t.Parallel()
+	f := sound(t)
+	f.Resuming = true
+	for i := range f.ReplicaSets {
+		f.ReplicaSets[i].OwnerReferences = nil
+	}
+	findings := f.Check()
+	require.Len(t, findings, 1)
+	require.Contains(t, findings[0].Message, "of ReplicaSet blue-5d4f is behind Service \"lobby\" too")
+	f.HandingOver = true
+	require.Empty(t, f.Check())
+}
+
 // TestAllAtOnce: every rule runs, whatever the others found, and what cannot be undone
 // comes before the rest.
 func TestAllAtOnce(t *testing.T) {

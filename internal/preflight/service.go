@@ -100,8 +100,9 @@ func (f Facts) serviceChange() Findings {
 
 // strangers are pods behind the Service that the rollout could not count.
 func (f Facts) strangers() Findings {
-	owners := map[string]string{} // ReplicaSet → Deployment
+	owners := map[string]string{} // ReplicaSet → Deployment, "" without one
 	for i := range f.ReplicaSets {
+		owners[f.ReplicaSets[i].Name] = ""
 		if owner := metav1.GetControllerOf(&f.ReplicaSets[i]); owner != nil {
 			owners[f.ReplicaSets[i].Name] = owner.Name
 		}
@@ -117,10 +118,12 @@ func (f Facts) strangers() Findings {
 		if owner := metav1.GetControllerOf(pod); owner != nil {
 			whose = owner.Kind + " " + owner.Name
 			if deployment, ok := owners[owner.Name]; ok && owner.Kind == "ReplicaSet" {
-				if slices.Contains(f.sides(), deployment) {
+				if slices.Contains(f.sides(), deployment) || deployment == "" && f.HandingOver {
 					continue
 				}
-				whose = "Deployment " + deployment
+				if deployment != "" {
+					whose = "Deployment " + deployment
+				}
 			}
 		}
 		if said[whose] {
