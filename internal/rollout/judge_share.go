@@ -12,7 +12,7 @@ const mostMoves = 3
 // course is how the share went over the windows of a port.
 type course struct {
 	moves int // windows that began again because the share moved
-	again int // answers before which a decision that scatter held up is not looked at again
+	again int // answers before which a decision that is held up is not looked at again
 
 	// The share when sampling began: in the first window, or in the first half of it
 	// while it lasts. What falls from there looks like least connections.
@@ -59,9 +59,11 @@ func (p *portJudge) lookAtShare(final bool) {
 	case stats.Fail:
 		p.conclude(Fail, ReasonFailShare, p.figures()+p.leastConnections())
 	case stats.Pass:
-		if over || !p.gates.times.suspected(p.options.Confidence.Fraction()) {
-			p.conclude(Pass, ReasonPass, p.figures())
+		if !over && p.gates.times.suspected(p.options.Confidence.Fraction()) {
+			p.holdUp()
+			return
 		}
+		p.conclude(Pass, ReasonPass, p.figures())
 	case stats.Continue, stats.Inconclusive:
 		if over {
 			p.conclude(Inconclusive, ReasonInconclusive, p.openDetail())
@@ -71,8 +73,14 @@ func (p *portJudge) lookAtShare(final bool) {
 
 func (p *portJudge) decided(d stats.Decision) bool { return d == stats.Pass || d == stats.Fail }
 
-// plain is the decision of the share test. One that scatter has held up takes all answers
-// to be looked at again, so that is done when there are 1 % more of them.
+// holdUp has a decision that is due wait: it takes all answers to be looked at again, so
+// that is done when there are 1 % more of them, and not with each.
+func (p *portJudge) holdUp() {
+	n := p.tally.attributed()
+	p.course.again = n + n/100 + 1
+}
+
+// plain is the decision of the share test, while none is held up.
 func (p *portJudge) plain(over bool) stats.Decision {
 	k, n := p.tally.canary, p.tally.attributed()
 	if n < p.course.again && !over {
@@ -87,10 +95,9 @@ func (p *portJudge) tempered(decision stats.Decision) stats.Decision {
 	if !p.decided(decision) {
 		return decision
 	}
-	n := p.tally.attributed()
-	decision = p.scattered().Decide(p.tally.canary, n)
+	decision = p.scattered().Decide(p.tally.canary, p.tally.attributed())
 	if !p.decided(decision) {
-		p.course.again = n + n/100 + 1
+		p.holdUp()
 	}
 	return decision
 }
