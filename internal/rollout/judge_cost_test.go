@@ -64,10 +64,10 @@ func TestJudgeAllocates(t *testing.T) {
 // again. That is done ever less often: a stage of twice the length has 70 looks more.
 func TestJudgeHeldUp(t *testing.T) {
 	t.Parallel()
-	judge, law := allGates(), costly()["slow"]
+	judge, next := allGates(), costly()["slow"]
 	looks, before := 0, 0
 	for i := range 8000 {
-		f := law(i)
+		f := next(i)
 		f.Scheduled = time.Duration(i) * time.Millisecond
 		require.False(t, judge.Add(f))
 		if again := judge.ports[0].course.again; again != before {
@@ -85,12 +85,12 @@ func TestJudgeHeldUp(t *testing.T) {
 // quantiles and its order take, and half as much again for growth.
 func TestJudgeRemembers(t *testing.T) {
 	const flows = 400_000
-	judge, law := allGates().Watch(), random(3, 0.5)
+	judge, next := allGates().Watch(), random(3, 0.5)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for i := range flows {
-		f := law(i)
+		f := next(i)
 		f.Scheduled, f.Answer = time.Duration(i)*time.Millisecond, make([]byte, 1024)
 		require.False(t, judge.Add(f))
 	}
