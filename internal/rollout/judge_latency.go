@@ -131,7 +131,7 @@ func (g *slowGate) judged(confidence float64) stats.Evidence {
 // suspected reports whether all answers together would fail the canary, and those apart
 // not yet: more time tells a pause from a slow version.
 func (g *slowGate) suspected(confidence float64) bool {
-	return g.evidence(g.all, confidence).Decision == stats.Fail && g.judged(confidence).Decision != stats.Fail
+	return g.evidence(g.all, confidence).Decision == stats.Fail && g.evidence(g.apart, confidence).Decision != stats.Fail
 }
 
 // slowing looks at the slow answers. Where stable answers no more there is nothing to

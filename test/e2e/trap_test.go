@@ -99,9 +99,9 @@ func (l *lab) awaitParked(t *testing.T, namespace string) (parked corev1.Pod, se
 func (l *lab) awaitSilence(t *testing.T, namespace, pod string) {
 	t.Helper()
 	const enough = 40 // in a row, of three pods or four
-	silent := 0
+	silent, address := 0, harness.Address(t, l, namespace)
 	require.Eventually(t, func() bool {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", harness.Address(t, l, namespace))
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 		require.NoError(t, err)
 		defer conn.Close()
 		line, err := bufio.NewReader(conn).ReadString('\n')

@@ -50,7 +50,7 @@ func Listen(t *testing.T, address string) *Listener {
 func (s *Listener) ask(ctx context.Context, address string) {
 	heard := answer{at: time.Now()}
 	if conn, err := dial(ctx, address); err == nil {
-		_ = conn.SetDeadline(time.Now().Add(3 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		line, _ := bufio.NewReader(conn).ReadString('\n')
 		heard.version, _, _ = strings.Cut(line, " ")
 		conn.Close()

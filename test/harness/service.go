@@ -31,9 +31,10 @@ func Address(t *testing.T, c kubernetes.Interface, namespace string) string {
 	return address
 }
 
-// Serve waits until what was done by hand in a namespace has come through to the users
-// of its Service: kube-proxy lags behind the EndpointSlices, for a pod that has come as
-// for one that was deleted. From then on no connection may fail. It returns the address.
+// Serve waits until what was done by hand in a namespace has come through: to the status
+// of its Deployments, and to the users of its Service. kube-proxy lags behind the
+// EndpointSlices, for a pod that has come as for one that was deleted. From then on no
+// connection may fail. It returns the address.
 //
 // Whoever asks too early leaves a trace: the node remembers for two minutes where it sent
 // the request, and sends what comes later from the same port after it. So this asks from
@@ -45,6 +46,16 @@ func Serve(t *testing.T, c kubernetes.Interface, namespace string) string {
 		require.NoError(t, err)
 		for _, pod := range pods.Items {
 			if pod.DeletionTimestamp != nil {
+				return false
+			}
+		}
+		return true
+	})
+	await(t, "a Deployment has not all its pods", func() bool {
+		deployments, err := c.AppsV1().Deployments(namespace).List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		for _, d := range deployments.Items {
+			if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas != *d.Spec.Replicas {
 				return false
 			}
 		}
