@@ -111,13 +111,7 @@ bin/fortio: test/bench/fortio/go.mod test/bench/fortio/go.sum
 
 # What samples are held against, and what makes the namespace.
 bench-packages:
-	@missing=""; \
-	for tool in wrk:wrk ab:apache2-utils ip:iproute2 unshare:util-linux; do \
-	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
-	done; \
-	if [ -n "$$missing" ]; then \
-	  echo "installing$$missing"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
-	fi
+	@test/packages.sh wrk:wrk ab:apache2-utils ip:iproute2 unshare:util-linux
 
 # Every preset, and every recipe of docs/probes.md, against the real servers: two of each
 # behind the kernel's balancer, in network namespaces. Takes root.
@@ -125,35 +119,16 @@ servers: bin/l4-canary server-packages
 	cd test/servers/health && go build -o ../../../bin/health .
 	go test -tags e2e -count=1 -timeout 10m -parallel 6 -v ./test/servers
 
-# The servers. None of them is started as a service: a policy of our own forbids it while
-# they are installed, and what was there before is put back.
-SERVER_PACKAGES := nginx:nginx-light redis-server:redis-server mariadbd:mariadb-server smtpd:opensmtpd sshd:openssh-server \
-  mosquitto:mosquitto memcached:memcached named:bind9 dnsmasq:dnsmasq-base dovecot:dovecot-imapd pop3-login:dovecot-pop3d submission-login:dovecot-submissiond \
-  socat:socat nft:nftables ip:iproute2 prometheus:prometheus
+SERVERS := nginx:nginx-light /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream redis-server:redis-server \
+  mariadbd:mariadb-server /usr/lib/postgresql/*/bin/postgres:postgresql smtpd:opensmtpd sshd:openssh-server \
+  mosquitto:mosquitto memcached:memcached named:bind9 dnsmasq:dnsmasq-base dovecot:dovecot-imapd pop3-login:dovecot-pop3d \
+  submission-login:dovecot-submissiond prometheus:prometheus socat:socat nft:nftables ip:iproute2
 server-packages:
-	@export PATH="$$PATH:/usr/sbin:/usr/lib/dovecot" missing="" policy=/usr/sbin/policy-rc.d; \
-	for tool in $(SERVER_PACKAGES); do \
-	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
-	done; \
-	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
-	ls /usr/lib/nginx/modules/ngx_stream_module.so >/dev/null 2>&1 || missing="$$missing libnginx-mod-stream"; \
-	if [ -n "$$missing" ]; then \
-	  echo "installing$$missing"; \
-	  kept="$$(mktemp)"; had=""; if [ -e $$policy ]; then cp -a $$policy "$$kept"; had=1; fi; \
-	  trap 'if [ -n "$$had" ]; then cp -a "$$kept" $$policy; else rm -f $$policy; fi; rm -f "$$kept"' EXIT; \
-	  printf '#!/bin/sh\nexit 101\n' > $$policy && chmod 755 $$policy; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
-	fi
+	@test/packages.sh $(foreach server,$(SERVERS),'$(server)')
 
 # What the tests need beside Go; the lab installs its own.
 packages:
-	@missing=""; \
-	for tool in dockerd:docker.io busybox:busybox-static gcc:gcc; do \
-	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
-	done; \
-	if [ -n "$$missing" ]; then \
-	  echo "installing$$missing"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing libc6-dev; \
-	fi
+	@test/packages.sh dockerd:docker.io busybox:busybox-static gcc:gcc /usr/include/stdlib.h:libc6-dev prometheus:prometheus
 
 # Documentation and generated files against the program; part of unit as well.
 verify:

@@ -31,10 +31,11 @@ func (s *Server) serveHTTP(serving context.Context, l net.Listener, handler http
 	return <-drained
 }
 
-// healthHandler answers /healthz only.
+// healthHandler answers /healthz and /metrics only.
 func (s *Server) healthHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", s.answerHealth)
+	mux.HandleFunc("/metrics", s.answerMetrics)
 	return mux
 }
 

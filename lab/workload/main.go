@@ -9,6 +9,7 @@
 // X-Version and X-Pod; /healthz is readiness. TCP greets with "VERSION POD" and
 // then sends every line back behind the version, for as long as the client
 // likes. UDP answers any datagram with "VERSION POD".
+// Prometheus finds memory, open TCP conversations and resets at /metrics of HEALTH_ADDR.
 //
 // # Environment
 //
@@ -17,7 +18,7 @@
 //	HTTP_ADDR      where HTTP listens (:80)
 //	TCP_ADDR       where TCP listens, separated by commas (:7000)
 //	UDP_ADDR       where UDP listens, separated by commas (:7000,:80)
-//	HEALTH_ADDR    a second place for /healthz, whatever else is told (:8081)
+//	HEALTH_ADDR    where /metrics is, and a second place for /healthz, whatever else is told (:8081)
 //	DELAY          wait this long before each answer (0s)
 //	ERROR_SHARE    share of flows answered wrongly, 0 to 1 (0): HTTP with status 500,
 //	               TCP reset before the greeting, UDP not at all

@@ -22,6 +22,9 @@ type Server struct {
 	ready atomic.Bool
 	flows atomic.Int64 // met so far, health probes included
 
+	sessions atomic.Int64 // TCP conversations that are open
+	resets   atomic.Int64 // and those that were reset
+
 	health net.Listener // nil where there is none
 	http   net.Listener // nil where there is none
 	tcp    []net.Listener

@@ -34,11 +34,14 @@ func (s *Server) serveTCP(serving context.Context, l net.Listener) error {
 // 64 KiB, or serving ends.
 func (s *Server) converse(serving context.Context, conn net.Conn) {
 	defer conn.Close()
+	s.sessions.Add(1)
+	defer s.sessions.Add(-1)
 	lot := s.meet()
 	s.delay(serving)
 	if lot.wrong {
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0) // closing then resets the connection
+			s.resets.Add(1)
 		}
 		return
 	}

@@ -156,6 +156,15 @@ type stage struct {
 	Detail             string
 	PropagationSeconds *float64
 	Ports              []struct{ Port, Verdict string }
+	Queries            []asked
+}
+
+// asked is a query at a stage.
+type asked struct {
+	Name, Labels, Verdict string
+	Asked, Answered       int
+	Last, Worst           *float64
+	OutsideSeconds        *float64
 }
 
 // run runs "l4-canary run" with the lab's kubeconfig and reads its report.

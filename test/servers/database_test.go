@@ -92,7 +92,7 @@ func TestPostgreSQL(t *testing.T) {
 		command(t, "", "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", filepath.Join(bin, "initdb"), "-D", data, "--no-sync", "-A", "scram-sha-256", "--pwfile=/etc/hostname")
 		p := n.start(t, b.dir, "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", filepath.Join(bin, "postgres"), "-D", data,
 			"-k", b.dir, "-h", b.address, "-c", "ssl=on", "-c", "ssl_cert_file="+filepath.Join(b.dir, "cert.pem"), "-c", "ssl_key_file="+filepath.Join(b.dir, "key.pem"))
-		logs = append(logs, p.log)
+		logs = append(logs, p.Log)
 	}
 	n.listens(t, "t", at("5432")...)
 	n.requireSplit(t, asked{port: "5432", probe: recipe(t, "postgres"), stable: "(?m)^cn: old$", canary: "(?m)^cn: new$"})

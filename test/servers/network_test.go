@@ -10,11 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/harness"
 )
 
 // The client reaches the service's address, where the kernel chooses one of two
@@ -78,42 +79,11 @@ func (n network) names(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o644))
 }
 
-// process is a server that was started.
-type process struct {
-	pid int
-	log string // the file of what it prints
-}
-
 // start runs a server in the namespace of servers until the test ends. It runs in its
 // directory, in a mount namespace of its own.
-func (n network) start(t *testing.T, dir string, argv ...string) process {
+func (n network) start(t *testing.T, dir string, argv ...string) *harness.Process {
 	t.Helper()
-	p := process{log: filepath.Join(dir, "log")}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, log.Close()) }()
-	cmd := exec.Command("ip", append([]string{"netns", "exec", n.server}, argv...)...) //nolint:noctx // it is ended below, politely
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	require.NoError(t, cmd.Start())
-	p.pid = cmd.Process.Pid
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait() // it was told to end
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		select {
-		case <-ended:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			<-ended
-		}
-		if t.Failed() {
-			t.Logf("%s:\n%s", argv[0], read(t, p.log))
-		}
-	})
-	return p
+	return harness.Start(t, dir, append([]string{"ip", "netns", "exec", n.server}, argv...)...)
 }
 
 // listens waits until somebody in the namespace listens on all these.

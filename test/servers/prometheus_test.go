@@ -7,12 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 
 	"github.com/org/l4-canary/internal/metric"
 	"github.com/org/l4-canary/internal/rollout"
+	"github.com/org/l4-canary/test/harness"
 )
 
 // lobby is what two pods of each version would export.
@@ -61,36 +60,14 @@ const (
 // lobby every second. It gives the server's address without credentials.
 func startPrometheus(t *testing.T, l *lobby) string {
 	t.Helper()
-	dir := t.TempDir()
 	free, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	require.NoError(t, err)
 	address := free.Addr().String()
 	require.NoError(t, free.Close())
-	config := write(t, filepath.Join(dir, "prometheus.yml"), fmt.Sprintf(
-		"global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: lobby\n  honor_labels: true\n  static_configs: [{targets: [%q]}]\n", l.Listener.Addr()))
-	web := write(t, filepath.Join(dir, "web.yml"), users)
-	var log strings.Builder
-	cmd := exec.Command("prometheus", "--config.file="+config, "--web.config.file="+web, "--storage.tsdb.path="+filepath.Join(dir, "data"), //nolint:noctx // it is ended below, politely
-		"--web.listen-address="+address, "--log.level=warn")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &log, &log
-	require.NoError(t, cmd.Start())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait() // it was told to end
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			<-ended
-		}
-		if t.Failed() {
-			t.Logf("prometheus:\n%s", log.String())
-		}
-	})
+	web := write(t, filepath.Join(t.TempDir(), "web.yml"), users)
+	harness.Prometheus(t, nil, address, fmt.Sprintf(
+		"global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: lobby\n  honor_labels: true\n  static_configs: [{targets: [%q]}]\n", l.Listener.Addr()),
+		"--web.config.file="+web)
 	return address
 }
 

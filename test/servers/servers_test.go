@@ -106,7 +106,7 @@ func TestOpenSSH(t *testing.T) {
 		config := write(t, filepath.Join(b.dir, "sshd_config"), "UsePAM no\nPidFile none\nVersionAddendum "+b.name+"\nHostKey "+key+
 			"\nListenAddress "+b.address+":22\n")
 		p := n.start(t, b.dir, "sh", "-c", "mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f "+config)
-		logs = append(logs, p.log)
+		logs = append(logs, p.Log)
 	}
 	n.listens(t, "t", at("22")...)
 	n.requireSplit(t, asked{port: "22", probe: recipe(t, "ssh"), stable: `\bold\b`, canary: `\bnew\b`, count: 45})
@@ -135,7 +135,7 @@ func TestOpenSMTPD(t *testing.T) {
 	n.requireSplit(t, a)
 	a.probe = "tcp"
 	n.requireSplit(t, a)
-	require.NotContains(t, read(t, p.log), "too many")
+	require.NotContains(t, read(t, p.Log), "too many")
 }
 
 // TestDovecot: STARTTLS of IMAP, POP3 and SMTP.
