@@ -33,6 +33,7 @@ func TestWrongAnswers(t *testing.T) {
 		_, err = conn.Read(make([]byte, 1))
 	}
 	require.ErrorIs(t, err, syscall.ECONNRESET)
+	require.Contains(t, get(t, s.health, "/metrics").body, "\nworkload_resets_total{version=\"new\"} 1\n")
 
 	silent := dial(t, "udp", s.udp[0].LocalAddr())
 	write(t, silent, "?")

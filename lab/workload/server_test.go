@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"syscall"
 	"testing"
 	"time"
 
@@ -132,8 +131,7 @@ func TestUDPAnswersAnyDatagram(t *testing.T) {
 
 func TestMetricsCountConversations(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig()
-	s := start(t, cfg)
+	s := start(t, testConfig())
 	conn := dial(t, "tcp", s.tcp[0].Addr())
 	readLine(t, bufio.NewReader(conn))
 	got := get(t, s.health, "/metrics")
@@ -143,16 +141,6 @@ func TestMetricsCountConversations(t *testing.T) {
 	require.Regexp(t, `\nprocess_resident_memory_bytes{version="new"} [1-9]\d{6,8}\n`, got.body)
 	conn.Close()
 	require.Eventually(t, func() bool { return s.sessions.Load() == 0 }, 10*time.Second, time.Millisecond)
-}
-
-func TestMetricsCountResets(t *testing.T) {
-	t.Parallel()
-	cfg := testConfig()
-	cfg.ErrorShare = 1
-	s := start(t, cfg)
-	_, err := dial(t, "tcp", s.tcp[0].Addr()).Read(make([]byte, 1))
-	require.ErrorIs(t, err, syscall.ECONNRESET)
-	require.Contains(t, get(t, s.health, "/metrics").body, "\nworkload_resets_total{version=\"new\"} 1\n")
 }
 
 func TestHealth(t *testing.T) {
