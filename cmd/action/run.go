@@ -177,11 +177,14 @@ func (j *journal) leave(ctx context.Context, lease *kube.Lease, record *rollout.
 	j.release(ctx, lease, keep && lease.Remembers())
 }
 
-// release gives the Lease back, even when the run was cancelled.
+// release gives the Lease back, even when the run was cancelled: then soon, before the
+// process is killed.
 func (j *journal) release(ctx context.Context, lease *kube.Lease, keep bool) {
-	const soon = 2 * time.Second
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
+	const patience, soon = 15 * time.Second, 2 * time.Second
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(soon, cancel) })
+	defer hurry()
 	j.warn("releasing the lease", lease.Release(limited, keep))
 }
 

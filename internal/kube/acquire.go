@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,15 +25,18 @@ type Acquisition struct {
 // not change for a minute while we looked.
 func (c *Client) Acquire(ctx context.Context, namespace, service string, me Holder, how Acquisition) (*Lease, context.Context, error) {
 	me.Undoes = how.Seize
-	for {
+	for began := time.Now(); ; {
 		record, err := c.ReadLease(ctx, namespace, service)
+		if again(ctx, err, began) {
+			continue
+		}
 		if err != nil {
 			return nil, nil, err
 		}
 		if record != nil && !how.Seize && me.supersededBy(record.Holder) {
 			return nil, nil, &SupersededError{record.Holder}
 		}
-		if free := record == nil || !record.Held || how.gone(me, record.Holder); !free {
+		if free := record == nil || !record.Held || record.Holder.Token == me.Token || how.gone(me, record.Holder); !free {
 			if record, err = c.expire(ctx, namespace, record, me, how); err != nil {
 				return nil, nil, err
 			}
@@ -41,8 +45,8 @@ func (c *Client) Acquire(ctx context.Context, namespace, service string, me Hold
 			}
 		}
 		lease, held, err := c.claim(ctx, namespace, service, me, record)
-		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || record != nil && apierrors.IsNotFound(err) {
-			continue // it changed, or was deleted by who was done with it: look again
+		if apierrors.IsAlreadyExists(err) || !(record == nil && apierrors.IsNotFound(err)) && again(ctx, err, began) {
+			continue // it changed, was deleted by who was done with it, or may be ours: look again
 		}
 		return lease, held, err
 	}

@@ -34,7 +34,8 @@ type Client struct {
 
 	config *rest.Config // to talk to pods through the API server; nil: not that way
 
-	held atomic.Pointer[Lease] // without which nothing is written; nil before one is acquired
+	held     atomic.Pointer[Lease] // without which nothing is written; nil before one is acquired
+	answered atomic.Bool           // the API server has, once
 }
 
 // NewClient makes a client that identifies itself as userAgent.
@@ -45,7 +46,9 @@ func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	// rollout makes a few dozen requests and waits for each.
 	config.QPS, config.Burst = 50, 100
 	client := &Client{config: rest.CopyConfig(config)}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return patience{fence{next, &client.held}} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return insistence{patience{fence{next, &client.held}}, &client.answered}
+	})
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a Kubernetes client: %w", err)

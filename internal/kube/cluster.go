@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -201,37 +202,49 @@ func (c *Cluster) name(side probe.Version) string {
 // Scale implements rollout.Cluster: a merge patch on the scale subresource, good
 // only for the resourceVersion that was read. Other controllers write to a
 // Deployment all the time, so a conflict is read again and is no drift as long
-// as the replicas are what they were.
+// as the replicas are what they were, or what a patch that nobody heard of made them.
 func (c *Cluster) Scale(ctx context.Context, side probe.Version, from, to int) error {
 	name := c.name(side)
-	api := c.Typed.AppsV1().Deployments(c.Namespace)
+	var sent *appsv1.Deployment // what a patch was sent for, so far in vain
 	err := retry.OnError(conflictBackoff, apierrors.IsConflict, func() error {
-		d, err := api.Get(ctx, name, metav1.GetOptions{})
+		d, err := c.Typed.AppsV1().Deployments(c.Namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		if have := replicas(d); have != from {
+		have := replicas(d)
+		if sent != nil && have == to && d.UID == sent.UID {
+			c.wroteSpec(name, d.UID, sent.Generation, sent.Generation+1)
+			return nil
+		}
+		if have != from {
 			return &rollout.DriftError{Deployment: name, Want: from, Have: have, Author: author(d.ManagedFields)}
 		}
-		patch, err := json.Marshal(map[string]any{
-			"metadata": map[string]any{"resourceVersion": d.ResourceVersion},
-			"spec":     map[string]any{"replicas": to},
-		})
-		if err != nil {
-			return err
-		}
-		options := metav1.PatchOptions{FieldManager: FieldManager}
-		if _, err := api.Patch(ctx, name, types.MergePatchType, patch, options, "scale"); err != nil {
-			return err
-		}
-		// With the resourceVersion as precondition, changing the spec makes
-		// exactly the next generation.
-		c.wroteSpec(name, d.UID, d.Generation, d.Generation+1)
-		return nil
+		sent = d
+		return c.scale(ctx, d, to)
 	})
 	if err != nil {
 		return fmt.Errorf("scaling deployment %q from %d to %d: %w", name, from, to, err)
 	}
+	return nil
+}
+
+// scale patches the very Deployment that was read.
+func (c *Cluster) scale(ctx context.Context, d *appsv1.Deployment, to int) error {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": d.ResourceVersion},
+		"spec":     map[string]any{"replicas": to},
+	})
+	if err != nil {
+		return err
+	}
+	options := metav1.PatchOptions{FieldManager: FieldManager}
+	_, err = c.Typed.AppsV1().Deployments(c.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch, options, "scale")
+	if err != nil {
+		return err
+	}
+	// With the resourceVersion as precondition, changing the spec makes
+	// exactly the next generation.
+	c.wroteSpec(d.Name, d.UID, d.Generation, d.Generation+1)
 	return nil
 }
 

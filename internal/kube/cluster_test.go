@@ -189,6 +189,31 @@ func TestScaleReadsAgainAfterAConflict(t *testing.T) {
 	})
 }
 
+// A patch that was carried out, though its answer was lost, is a conflict when it is
+// repeated; what it made is no drift.
+func TestScaleFindsItsOwnWork(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, deployment("old", 2))
+		patches := w.scaling(t, conflict())
+		reads := 0
+		w.typed.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+			reads++
+			d := deployment("old", int32(3-reads))
+			d.Generation = int64(6 + reads)
+			return true, d, nil
+		})
+		require.NoError(t, w.cluster.Scale(t.Context(), probe.Stable, 2, 1))
+		require.Len(t, *patches, 1)
+		require.Equal(t, int64(8), w.cluster.written["old"].generation)
+
+		reads = 1 // a count that is right before anything was sent is somebody's
+		err := w.cluster.Scale(t.Context(), probe.Stable, 2, 1)
+		_, ok := errors.AsType[*rollout.DriftError](err)
+		require.True(t, ok, err)
+	})
+}
+
 func TestScaleGivesUpOnEndlessConflicts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

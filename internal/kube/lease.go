@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -155,39 +154,6 @@ func (l *Lease) Interrupted() {
 	l.cut = true
 }
 
-// Release gives the Lease back: with keep it stays, without a holder, as the record
-// of the rollout; else it is deleted. One that is lost is left alone, except that a
-// taker is told that we have stopped.
-func (l *Lease) Release(ctx context.Context, keep bool) error {
-	l.stop()
-	l.done.Wait()
-	l.mu.Lock()
-	gone, cut := l.gone, l.cut
-	object := l.object.DeepCopy()
-	l.mu.Unlock()
-	api := l.client.Typed.CoordinationV1().Leases(l.namespace)
-	if _, taken := errors.AsType[*TakenOverError](gone); gone != nil && !taken {
-		return nil
-	}
-	if !keep && gone == nil {
-		version := object.ResourceVersion
-		err := api.Delete(ctx, object.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("deleting lease %q: %w", object.Name, err)
-		}
-		return nil
-	}
-	object.Spec.HolderIdentity = nil
-	if cut && gone == nil {
-		metav1.SetMetaDataAnnotation(&object.ObjectMeta, cutAnnotation, "true")
-	}
-	_, err := api.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
-	if err != nil && gone == nil { // whoever took it has gone on without our word
-		return fmt.Errorf("releasing lease %q: %w", object.Name, err)
-	}
-	return nil
-}
-
 // valid reports whether a write may be sent now.
 func (l *Lease) valid() bool {
 	l.mu.Lock()
@@ -269,7 +235,7 @@ func (l *Lease) lose(why error) {
 // update changes and renews the Lease. A conflict is read again: whoever changed it
 // may have done no more than mark it.
 func (l *Lease) update(ctx context.Context, change func(*coordinationv1.Lease)) error {
-	for {
+	for began := time.Now(); ; {
 		l.mu.Lock()
 		gone, object := l.gone, l.object.DeepCopy()
 		l.mu.Unlock()
@@ -277,16 +243,17 @@ func (l *Lease) update(ctx context.Context, change func(*coordinationv1.Lease)) 
 			return gone
 		}
 		change(object)
-		err := l.write(ctx, object)
-		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+		if err := l.write(ctx, object); !again(ctx, err, began) {
 			return err
 		}
 		now, err := l.client.Typed.CoordinationV1().Leases(l.namespace).Get(ctx, object.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		switch {
+		case apierrors.IsNotFound(err):
 			l.see(&LeaseRecord{})
 			continue
-		}
-		if err != nil {
+		case again(ctx, err, began):
+			continue
+		case err != nil:
 			return fmt.Errorf("reading lease %q: %w", object.Name, err)
 		}
 		l.see(recordOf(now))

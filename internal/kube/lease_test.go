@@ -2,9 +2,12 @@ package kube
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,33 +31,65 @@ type leases struct {
 
 	mu      sync.Mutex
 	version int
-	down    bool // updates fail
+	down    bool    // updates fail
+	stumble stumble // what happens to the next write
 }
+
+// stumble is what becomes of one write.
+type stumble int
+
+const (
+	steady    stumble = iota // it is made
+	turnsAway                // it is not made, as the answer says
+	hangsUp                  // it is made, and nobody hears of it
+)
 
 func newLeases() *leases {
 	l := &leases{typed: fake.NewClientset(), version: 100}
-	l.typed.PrependReactor("*", "leases", func(action clienttesting.Action) (bool, runtime.Object, error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if create, ok := action.(clienttesting.CreateActionImpl); ok {
-			l.bump(create.Object)
-		}
-		update, ok := action.(clienttesting.UpdateActionImpl)
-		if !ok {
-			return false, nil, nil
-		}
+	l.typed.PrependReactor("*", "leases", l.react)
+	return l
+}
+
+// react is what an API server does before it writes.
+func (l *leases) react(action clienttesting.Action) (bool, runtime.Object, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch write := action.(type) {
+	case clienttesting.CreateActionImpl:
+		l.bump(write.Object)
+	case clienttesting.UpdateActionImpl:
 		if l.down {
 			return true, nil, apierrors.NewServiceUnavailable("down")
 		}
-		object := update.Object.(*coordinationv1.Lease)
-		now, err := l.typed.Tracker().Get(coordinationv1.SchemeGroupVersion.WithResource("leases"), namespace, object.Name)
-		if err == nil && now.(*coordinationv1.Lease).ResourceVersion != object.ResourceVersion {
+		object := write.Object.(*coordinationv1.Lease)
+		if l.changed(object.Name, object.ResourceVersion) {
 			return true, nil, apierrors.NewConflict(coordinationv1.Resource("leases"), object.Name, errors.New("changed"))
 		}
 		l.bump(object)
+	case clienttesting.DeleteActionImpl:
+		if p := write.DeleteOptions.Preconditions; p != nil && l.changed(write.Name, *p.ResourceVersion) {
+			return true, nil, apierrors.NewConflict(coordinationv1.Resource("leases"), write.Name, errors.New("changed"))
+		}
+	default:
 		return false, nil, nil
-	})
-	return l
+	}
+	how := l.stumble
+	l.stumble = steady
+	switch how {
+	case turnsAway:
+		return true, nil, apierrors.NewServiceUnavailable("turned away")
+	case hangsUp:
+		_, _, err := clienttesting.ObjectReaction(l.typed.Tracker())(action)
+		return true, nil, &url.Error{Op: action.GetVerb(), URL: "leases", Err: cmp.Or(err, io.EOF)}
+	case steady:
+	}
+	return false, nil, nil
+}
+
+// changed reports whether a Lease is not at this version.
+func (l *leases) changed(name, version string) bool {
+	now, err := l.typed.Tracker().Get(coordinationv1.SchemeGroupVersion.WithResource("leases"), namespace, name)
+	return err == nil && now.(*coordinationv1.Lease).ResourceVersion != version
 }
 
 func (l *leases) bump(object runtime.Object) {
@@ -66,6 +101,20 @@ func (l *leases) setDown(down bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.down = down
+}
+
+// stumbles has the next write go wrong.
+func (l *leases) stumbles(how stumble) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stumble = how
+}
+
+// stumbled reports whether it has.
+func (l *leases) stumbled() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stumble == steady
 }
 
 // party is one process with a client of its own.

@@ -69,7 +69,7 @@ func (b back) undo(t *testing.T, l *harness.Lab, namespace string) (res result, 
 		res.problems = append(res.problems, fmt.Sprintf("the rollback ended %q with exit %d: %s", end.Outcome, end.exit, end.Message))
 	}
 	res.problems = append(res.problems, b.restored(b.look(t, l, namespace), original)...)
-	u.leave(&res)
+	u.leave(t, &res)
 	res.took = time.Since(began)
 	return res, p.writes()
 }

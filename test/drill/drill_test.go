@@ -103,7 +103,7 @@ func healthy(t *testing.T, l *harness.Lab, m mode) (writes, reads []point) {
 		})
 		require.Equal(t, "promoted", end.Outcome, end.Message)
 		res := result{problems: m.promoted(m.look(t, l, namespace))}
-		u.leave(&res)
+		u.leave(t, &res)
 		require.Empty(t, res.problems)
 		writes, reads = p.writes(), p.read
 		for i, at := range writes {

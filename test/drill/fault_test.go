@@ -106,7 +106,7 @@ func (f fault) carry(t *testing.T, l *harness.Lab, namespace string) (res result
 	default:
 		res.problems = append(res.problems, fmt.Sprintf("it ended %q with exit %d: %s", end.Outcome, end.exit, end.Message))
 	}
-	u.leave(&res)
+	u.leave(t, &res)
 	res.took = time.Since(began)
 	return res
 }

@@ -57,6 +57,13 @@ func (c *Clients) Stop() (opened int, failed []string, ended int) {
 	return c.opened, c.failed, c.ended
 }
 
+// Opened is how many new connections have ended so far, one way or the other.
+func (c *Clients) Opened() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opened
+}
+
 // RequireNoneLost ends the clients: no new connection failed.
 func (c *Clients) RequireNoneLost(t *testing.T) {
 	t.Helper()
