@@ -52,6 +52,7 @@ func (k kill) then() string {
 type result struct {
 	outcome      string
 	opened, lost int
+	astray       int // of opened, lost by the node's kernel
 	least        int // ready pods in the Service, at any instant
 	took         time.Duration
 	problems     []string
@@ -80,7 +81,10 @@ func (u *users) leave(t *testing.T, res *result) {
 	t.Helper()
 	require.Eventually(t, func() bool { return u.Opened() >= enough }, time.Minute, 20*time.Millisecond, "clients open too few connections")
 	opened, failed, _ := u.Stop()
-	res.opened, res.lost = opened, len(failed)
+	res.opened, res.lost, res.astray = opened, len(failed), len(u.Astray())
+	for _, stray := range u.Astray() {
+		t.Log("went astray: " + stray)
+	}
 	if len(failed) > 0 {
 		res.problems = append(res.problems, fmt.Sprintf("%d of %d connections were lost, the first %s", len(failed), opened, failed[0]))
 	}

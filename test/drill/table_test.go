@@ -36,15 +36,18 @@ write has to stop the run within 5 s with exit status 130, and the same command 
 // of the cases.
 func table(cases []drilled, results map[place]result, took time.Duration) string {
 	var b strings.Builder
-	failed, opened, lost := 0, 0, 0
+	failed, opened, lost, astray := 0, 0, 0, 0
 	for _, res := range results {
-		opened, lost = opened+res.opened, lost+res.lost
+		opened, lost, astray = opened+res.opened, lost+res.lost, astray+res.astray
 		if len(res.problems) > 0 {
 			failed++
 		}
 	}
 	fmt.Fprintf(&b, "%d cases in %s, %d of them failed; %d of %d new connections were lost.\n",
 		len(results), took.Round(time.Second), failed, lost, opened)
+	if astray > 0 {
+		fmt.Fprintf(&b, "%d went astray in the node: see [connections](connections.md#what-a-node-loses).\n", astray)
+	}
 	var places []place
 	for _, c := range cases {
 		places = append(places, c.place())

@@ -5,8 +5,10 @@ package harness
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ type Clients struct {
 	mu     sync.Mutex
 	opened int
 	failed []string
+	astray []string // that the node lost, whatever a rollout did
 	ended  int
 }
 
@@ -48,13 +51,26 @@ func Use(t *testing.T, address string, every time.Duration, held int) *Clients {
 }
 
 // Stop ends the clients. It returns how many new connections there were, those
-// that failed with the time and the error, and how many held ones were cut.
+// that failed with the time and the error, and how many held ones were cut. Those that
+// went [Clients.Astray] are not among the failed, unless they are too many for it.
 func (c *Clients) Stop() (opened int, failed []string, ended int) {
 	c.stop()
 	c.done.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.opened, c.failed, c.ended
+	failed = c.failed
+	if len(c.astray) > strays(c.opened) {
+		failed = append(slices.Clone(failed), c.astray...)
+	}
+	return c.opened, failed, c.ended
+}
+
+// Astray are the new connections that a node's kernel lost, with the time and what the
+// node knows of them.
+func (c *Clients) Astray() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.astray)
 }
 
 // Opened is how many new connections have ended so far, one way or the other.
@@ -69,6 +85,9 @@ func (c *Clients) RequireNoneLost(t *testing.T) {
 	t.Helper()
 	opened, failed, ended := c.Stop()
 	t.Logf("clients: %d new connections, %d failed; %d held ones ended", opened, len(failed), ended)
+	for _, stray := range c.Astray() {
+		t.Logf("clients: one went astray, %s", stray)
+	}
 	require.Positive(t, opened)
 	require.Empty(t, failed)
 }
@@ -89,17 +108,17 @@ func (c *Clients) come(ctx context.Context, address string, every time.Duration)
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.opened++
-			if err != nil {
-				c.failed = append(c.failed, fmt.Sprintf("%s, begun %s before: %v",
-					time.Now().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
+			if err == nil {
+				return
 			}
+			said := fmt.Sprintf("%s, begun %s before: %v", time.Now().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err)
+			if _, astray := errors.AsType[*astrayError](err); astray {
+				c.astray = append(c.astray, said)
+				return
+			}
+			c.failed = append(c.failed, said)
 		})
 	}
-}
-
-func dial(ctx context.Context, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: patience}
-	return dialer.DialContext(ctx, "tcp", address)
 }
 
 // visit makes one connection and reads the greeting.

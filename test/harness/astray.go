@@ -1,0 +1,92 @@
+//go:build e2e
+
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// astrayError is a connection that a node took in and sent to no pod. While kube-proxy
+// replaces the nftables rule of a Service, which it does for every change of its
+// endpoints, Linux may evaluate the old rule with the new rule's map: it finds nothing
+// there, and the connection is not translated. Of a million connections through a rule that
+// is replaced all the time some twenty go that way, and none if the rule has no map. No
+// rollout can do anything about it, so it is told apart, by the evidence: the node's
+// conntrack has an entry for the connection whose answer is to come from the very address
+// that was asked.
+type astrayError struct{ entry string }
+
+func (e *astrayError) Error() string { return "the node sent it to no pod: " + e.entry }
+
+// strays is how many of so many connections may go astray: far more than the kernel
+// loses, and far fewer than a rollout that leaves a Service without rules.
+func strays(opened int) int { return 1 + opened/20000 }
+
+// dial opens a connection. The error is an *astrayError if it is known to be one.
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	twin := -1
+	dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		return errors.Join(raw.Control(func(fd uintptr) { twin, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }), err)
+	}}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if twin < 0 {
+		return conn, err
+	}
+	defer unix.Close(twin) //nolint:errcheck // the socket has an owner
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		if entry := untranslated(ctx, portOf(twin), address); entry != "" {
+			return nil, errors.Join(err, &astrayError{entry})
+		}
+	}
+	return conn, err
+}
+
+// portOf is the port that the kernel gave a socket, also one that never connected.
+func portOf(fd int) int {
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0
+	}
+	switch name := name.(type) {
+	case *unix.SockaddrInet4:
+		return name.Port
+	case *unix.SockaddrInet6:
+		return name.Port
+	}
+	return 0
+}
+
+// untranslated is the entry of a connection in the conntrack of a lab's node, if no rule
+// has sent it to a pod, and else empty.
+func untranslated(ctx context.Context, port int, address string) string {
+	host, service, err := net.SplitHostPort(address)
+	nodes, globErr := filepath.Glob("/run/netns/l4lab-*")
+	if errors.Join(err, globErr) != nil || port == 0 {
+		return ""
+	}
+	family := "ipv4"
+	if strings.Contains(host, ":") {
+		family = "ipv6"
+	}
+	for _, node := range nodes {
+		out, _ := exec.CommandContext(ctx, "nsenter", "--net="+node, "conntrack", "--dump", "--family", family, "--proto", "tcp",
+			"--orig-dst", host, "--sport", strconv.Itoa(port), "--dport", service).Output() // without an entry it says so and fails
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, fmt.Sprintf("[UNREPLIED] src=%s ", host)) {
+				return strings.Join(strings.Fields(line), " ")
+			}
+		}
+	}
+	return ""
+}
