@@ -192,8 +192,8 @@ func requireIPv6(t *testing.T) {
 	l.Close()
 }
 
-// TestKeepsTheRate is in real time, so its limits are wide; the exact ones are
-// TestPace's.
+// TestKeepsTheRate is in real time: flows may be as late as the machine makes them, and
+// never too many. The exact limits are TestPace's.
 func TestKeepsTheRate(t *testing.T) {
 	t.Parallel()
 	port := serveTCP(t, "127.0.0.1", say("old\n"))
@@ -209,7 +209,7 @@ func TestKeepsTheRate(t *testing.T) {
 	require.Equal(t, 200, n)
 	require.Equal(t, 200, stats.Sent)
 	require.Zero(t, stats.NotSent)
-	require.Greater(t, stats.Rate, 100.0)
+	require.Positive(t, stats.Rate)
 	require.Less(t, stats.Rate, 520.0)
 	require.Positive(t, stats.Lateness.P50)
 	require.GreaterOrEqual(t, stats.Lateness.Max, stats.Lateness.P99)
