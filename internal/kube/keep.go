@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 
 	"github.com/org/l4-canary/internal/probe"
@@ -32,6 +33,9 @@ func (c *Cluster) Keep(ctx context.Context, side probe.Version, because string, 
 	var name string
 	// A pod whose status is being written may be about to serve: it is looked at again.
 	err := retry.OnError(conflictBackoff, apierrors.IsConflict, func() error {
+		if done, err := c.isKept(ctx, name); done || err != nil {
+			return err
+		}
 		pods, err := c.podsOf(side)
 		if apierrors.IsNotFound(err) {
 			return nil // without a Deployment there are no pods
@@ -65,6 +69,22 @@ func (c *Cluster) Keep(ctx context.Context, side probe.Version, because string, 
 		return "", fmt.Errorf("keeping pod %q: %w", name, err)
 	}
 	return name, nil
+}
+
+// isKept reports whether the pod of an earlier try was set aside, though nobody heard of
+// it: another one would go as well.
+func (c *Cluster) isKept(ctx context.Context, name string) (bool, error) {
+	if name == "" {
+		return false, nil
+	}
+	// Listed, which any rollout may do, where reading one takes another right.
+	list, err := c.Typed.CoreV1().Pods(c.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(list.Items, func(pod corev1.Pod) bool {
+		return pod.Name == name && pod.Annotations[KeptAnnotation] != ""
+	}), nil
 }
 
 // worst is the pod that is worth being looked at: none that is ready, and of the

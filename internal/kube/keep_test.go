@@ -89,3 +89,31 @@ func TestKeepLooksAgain(t *testing.T) {
 		require.Len(t, w.patches(), 2)
 	})
 }
+
+// TestKeepTakesOne, also where the API server set it aside and its answer was lost: the
+// repeated patch is a conflict then.
+func TestKeepTakesOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := parkable(t, pod("n1", "new", crashing), pod("n2", "new", crashing))
+		lost := false
+		w.typed.PrependReactor("patch", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			if lost {
+				return false, nil, nil
+			}
+			lost = true
+			_, _, err := clienttesting.ObjectReaction(w.typed.Tracker())(action)
+			require.NoError(t, err)
+			return true, nil, apierrors.NewConflict(corev1.Resource("pods"), "n1", nil)
+		})
+		name, err := w.cluster.Keep(t.Context(), probe.Canary, "CRASH_LOOP: crashes", true)
+		require.NoError(t, err)
+		var aside []string
+		for _, n := range []string{"n1", "n2"} {
+			if w.pod(t, n).Annotations[KeptAnnotation] != "" {
+				aside = append(aside, n)
+			}
+		}
+		require.Equal(t, []string{name}, aside)
+	})
+}
