@@ -59,13 +59,18 @@ func (w *world) update(t *testing.T, d *appsv1.Deployment) {
 	require.NoError(t, err)
 }
 
+// reacts adds a reactor once the watches have begun: they read reactors before.
+func (w *world) reacts(verb, resource string, react clienttesting.ReactionFunc) {
+	synctest.Wait()
+	w.typed.PrependReactor(verb, resource, react)
+}
+
 // scaling answers patches of the scale subresource with an error each, then as an
 // API server would but for the watch event, which deliver sends.
 func (w *world) scaling(t *testing.T, failures ...error) (patches *[]clienttesting.PatchActionImpl) {
 	t.Helper()
-	synctest.Wait() // the watches have begun, and read no reactor any more
 	patches = &[]clienttesting.PatchActionImpl{}
-	w.typed.PrependReactor("patch", "deployments", func(action clienttesting.Action) (bool, runtime.Object, error) {
+	w.reacts("patch", "deployments", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		patch, ok := action.(clienttesting.PatchActionImpl)
 		if !ok || patch.Subresource != "scale" {
 			return true, nil, errors.New("only the scale subresource may be patched")
@@ -171,7 +176,7 @@ func TestScaleReadsAgainAfterAConflict(t *testing.T) {
 		w := begin(t, deployment("old", 2))
 		patches := w.scaling(t, conflict(), conflict())
 		reads := 0
-		w.typed.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+		w.reacts("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
 			reads++
 			d := deployment("old", 2)
 			d.ResourceVersion = []string{"", "10", "11", "12"}[reads]
@@ -197,7 +202,7 @@ func TestScaleFindsItsOwnWork(t *testing.T) {
 		w := begin(t, deployment("old", 2))
 		patches := w.scaling(t, conflict())
 		reads := 0
-		w.typed.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+		w.reacts("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
 			reads++
 			d := deployment("old", int32(3-reads))
 			d.Generation = int64(6 + reads)
@@ -253,7 +258,7 @@ func TestScaleRefusesDrift(t *testing.T) {
 				w := begin(t, start)
 				patches := w.scaling(t, row.conflicts...)
 				reads := 0
-				w.typed.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+				w.reacts("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
 					reads++
 					if reads <= len(row.conflicts) {
 						return true, start, nil

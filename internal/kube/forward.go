@@ -140,18 +140,43 @@ func (e errForward) Error() string { return string(e) }
 // Read tells the end of an answer from a connection that never came about.
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
-	if !errors.Is(err, io.EOF) {
-		return n, err
+	return n, s.explained(err)
+}
+
+// Write tells a pod that hung up from one that never was there.
+func (s *stream) Write(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	return n, s.explained(err)
+}
+
+// explained is an end in the node's words, if it has any.
+func (s *stream) explained(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+		return err
 	}
 	select {
 	case text := <-s.complaint:
 		s.complaint <- text
 		if text != "" {
-			return n, errForward(text)
+			return errForward(text)
 		}
 	case <-time.After(time.Second): // it says nothing
 	}
-	return n, err
+	return err
+}
+
+// SetDeadline and SetReadDeadline are no errors of a pod that hung up: Read and Write say
+// so, and why.
+func (s *stream) SetDeadline(t time.Time) error { return unlessClosed(s.Conn.SetDeadline(t)) }
+
+// SetReadDeadline is as SetDeadline.
+func (s *stream) SetReadDeadline(t time.Time) error { return unlessClosed(s.Conn.SetReadDeadline(t)) }
+
+func unlessClosed(err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return nil
+	}
+	return err
 }
 
 // Close ends it, whatever the pod does.

@@ -93,7 +93,7 @@ func TestHandoverIsOverWhenAdopted(t *testing.T) {
 				other.Labels = set.Labels
 				w := begin(t, append([]runtime.Object{set, other, deployment("other", 1)}, row.live...)...)
 				w.now(t)
-				w.typed.PrependReactor("create", "deployments", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				w.reacts("create", "deployments", func(action clienttesting.Action) (bool, runtime.Object, error) {
 					action.(clienttesting.CreateActionImpl).Object.(*appsv1.Deployment).UID = "heir"
 					return false, nil, nil
 				})

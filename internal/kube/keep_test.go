@@ -76,7 +76,7 @@ func TestKeepLooksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := parkable(t, pod("n1", "new"))
 		first := true
-		w.typed.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		w.reacts("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
 			if !first {
 				return false, nil, nil
 			}
@@ -97,7 +97,7 @@ func TestKeepTakesOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := parkable(t, pod("n1", "new", crashing), pod("n2", "new", crashing))
 		lost := false
-		w.typed.PrependReactor("patch", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		w.reacts("patch", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
 			if lost {
 				return false, nil, nil
 			}

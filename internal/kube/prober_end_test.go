@@ -53,7 +53,7 @@ func TestProberIsRefused(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := begin(t, service(corev1.IPv4Protocol))
-				w.typed.PrependReactor("create", row.resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+				w.reacts("create", row.resource, func(clienttesting.Action) (bool, runtime.Object, error) {
 					return true, nil, no(row.resource, row.why)
 				})
 				p := w.probe(t, t.Context(), time.Minute)
@@ -165,7 +165,7 @@ func TestSweep(t *testing.T) {
 		require.Equal(t, "nightly", jobs.Items[0].Name)
 
 		require.NoError(t, w.cluster.Sweep(t.Context()), "until the pod is gone too")
-		w.typed.PrependReactor("delete", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) {
+		w.reacts("delete", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) {
 			return true, nil, errors.New("away")
 		})
 		require.ErrorContains(t, w.cluster.Sweep(t.Context()), "deleting job")

@@ -122,7 +122,7 @@ func TestTryParks(t *testing.T) {
 		running := pod("o1", "old", isReady)
 		w := begin(t, deployment("old", 1), running)
 		var sent []clienttesting.PatchActionImpl
-		w.typed.PrependReactor("patch", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		w.reacts("patch", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
 			patch, _ := action.(clienttesting.PatchActionImpl)
 			sent = append(sent, patch)
 			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "o1", errors.New("labels are fixed"))
