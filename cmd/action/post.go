@@ -36,6 +36,8 @@ var errNoTime = fmt.Errorf("it was not done within %s, which is what a CI system
 func (c *Command) post(ctx context.Context, values config.Values, _ []string) (ExitCode, error) {
 	options, err := config.ParsePost(values)
 	j := c.newJournal(ctx, options.Faces, nil)
+	j.comment.sweeps()
+	defer j.lastWords(ctx)
 	if err != nil {
 		return j.nothingToFinish(ctx, "the inputs cannot be used, so no run began with them")
 	}
@@ -51,6 +53,7 @@ func (c *Command) post(ctx context.Context, values config.Values, _ []string) (E
 	if err != nil {
 		return exitOf(err), err
 	}
+	j.comment.at(found)
 	left, why, err := c.leftover(ctx, found, options, me)
 	if err != nil {
 		return exitOf(err), err

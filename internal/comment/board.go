@@ -17,7 +17,10 @@ const longestCall = 30 * time.Second
 
 // Board shows texts as they come, the newest only. Nobody waits for it but who closes it.
 type Board struct {
+	job *Job
+
 	mu     sync.Mutex
+	key    Key
 	newest string
 	news   chan struct{} // of one: there is a text
 
@@ -29,22 +32,22 @@ type Board struct {
 	failed error // and no try of another would help
 }
 
-// Open begins to show what the job says of itself under a key. The work goes on when
-// ctx is cancelled, until Close: what is being written is better finished.
-func Open(ctx context.Context, job *Job, key Key, every time.Duration) *Board {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// Open is a Board for what the job says of itself, at most so often. The work goes on
+// when ctx is cancelled, until Close or Stop: what is being written is better finished.
+func Open(ctx context.Context, job *Job, every time.Duration) *Board {
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	b := &Board{
-		news: make(chan struct{}, 1), cancel: cancel, quit: make(chan struct{}), done: make(chan struct{}),
+		job: job, news: make(chan struct{}, 1), cancel: cancel, quit: make(chan struct{}), done: make(chan struct{}),
 	}
-	go b.work(ctx, job, key, every)
+	go b.work(working, every)
 	return b
 }
 
-// Show has a text written when its time comes, unless a newer one overtakes it. It
-// returns at once.
-func (b *Board) Show(text string) {
+// Show has a text written to the comment with a key when its time comes, unless a newer
+// one overtakes it. It returns at once. The key is that of the first text.
+func (b *Board) Show(key Key, text string) {
 	b.mu.Lock()
-	b.newest = text
+	b.key, b.newest = key, text
 	b.mu.Unlock()
 	select {
 	case b.news <- struct{}{}:
@@ -52,7 +55,7 @@ func (b *Board) Show(text string) {
 	}
 }
 
-func (b *Board) work(ctx context.Context, job *Job, key Key, every time.Duration) {
+func (b *Board) work(ctx context.Context, every time.Duration) {
 	defer close(b.done)
 	for {
 		select {
@@ -61,9 +64,9 @@ func (b *Board) work(ctx context.Context, job *Job, key Key, every time.Duration
 		case <-b.news:
 		}
 		b.mu.Lock()
-		text := b.newest
+		key, text := b.key, b.newest
 		b.mu.Unlock()
-		if err := b.write(ctx, job, key, text); hopeless(err) {
+		if err := b.write(ctx, key, text); hopeless(err) {
 			b.failed = err
 			return
 		}
@@ -78,11 +81,11 @@ func (b *Board) work(ctx context.Context, job *Job, key Key, every time.Duration
 }
 
 // write writes one text. What went wrong for now is tried again with the next.
-func (b *Board) write(ctx context.Context, job *Job, key Key, text string) error {
+func (b *Board) write(ctx context.Context, key Key, text string) error {
 	limited, cancel := context.WithTimeout(ctx, longestCall)
 	defer cancel()
 	if b.sticky == nil {
-		sticky, err := job.Sticky(limited, key)
+		sticky, err := b.job.Sticky(limited, key)
 		if err != nil {
 			return err
 		}
@@ -93,6 +96,7 @@ func (b *Board) write(ctx context.Context, job *Job, key Key, text string) error
 
 // Last are a job's last words.
 type Last struct {
+	Key    Key
 	Text   string
 	Create bool // the comment, if it is not there
 	Mine   bool // only where nobody else has spoken since
@@ -100,34 +104,37 @@ type Last struct {
 
 // Close ends a Board with the last words, which have to be written within a time. What
 // is being written gets half of it to end first, so that nothing is written after them,
-// or twice. b may be nil: then nothing was shown before.
-func (b *Board) Close(ctx context.Context, job *Job, key Key, last Last, within time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
+// or twice.
+func (b *Board) Close(ctx context.Context, last Last, within time.Duration) error {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
-	var sticky *Sticky
-	if b != nil {
-		b.end(within / 2)
-		if b.failed != nil {
-			return b.failed
-		}
-		sticky = b.sticky
+	b.end(within / 2)
+	if b.failed != nil {
+		return b.failed
 	}
-	err := error(nil)
-	if sticky == nil {
-		sticky, err = job.Sticky(ctx, key)
-	}
-	switch {
-	case err != nil:
-	case last.Mine:
-		err = sticky.PutMine(ctx, last.Text)
-	default:
-		err = sticky.Put(ctx, last.Text, true, last.Create)
-	}
+	err := b.last(limited, last)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("not done within %s: %w", within, err)
 	}
 	return err
 }
+
+func (b *Board) last(ctx context.Context, last Last) error {
+	if b.sticky == nil {
+		sticky, err := b.job.Sticky(ctx, last.Key)
+		if err != nil {
+			return err
+		}
+		b.sticky = sticky
+	}
+	if last.Mine {
+		return b.sticky.PutMine(ctx, last.Text)
+	}
+	return b.sticky.Put(ctx, last.Text, true, last.Create)
+}
+
+// Stop ends a Board without last words.
+func (b *Board) Stop() { b.end(0) }
 
 // end stops the goroutine, with some patience for what it is at.
 func (b *Board) end(patience time.Duration) {

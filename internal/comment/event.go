@@ -83,7 +83,10 @@ func (e *event) place(ref, sha string) place {
 	}
 	for _, pattern := range []*regexp.Regexp{queued, merging} {
 		if match := pattern.FindStringSubmatch(ref); match != nil {
-			number, _ := strconv.Atoi(match[1]) // one that is too long is none
+			number, err := strconv.Atoi(match[1])
+			if err != nil {
+				number = 0 // too long for one
+			}
 			return place{number: number, sha: sha}
 		}
 	}
