@@ -147,11 +147,13 @@ func (j *journal) lastWords(ctx context.Context) {
 	if a == nil {
 		return
 	}
+	record := j.last
 	if a.board == nil {
-		j.noComment(ctx, a.none)
+		if record != nil {
+			j.noComment(ctx, a.none)
+		}
 		return
 	}
-	record := j.last
 	if a.after && (record == nil || record.Outcome == rollout.Refused) {
 		j.sweep(ctx)
 		return
