@@ -115,7 +115,7 @@ func TestCommentOfAStoppedRun(t *testing.T) {
 		a.lastWords(ctx)
 		require.Less(t, time.Since(began), 3*time.Second)
 		if want == "" {
-			require.Contains(t, a.forge.said()[0], "⏹️ Interrupted at 25 %")
+			require.Contains(t, a.forge.said()[0], "⏹️ Interrupted at 25\u00a0%")
 			continue
 		}
 		require.Contains(t, a.stdout.String(), want)
@@ -216,13 +216,13 @@ func TestPostOfARefusedRollback(t *testing.T) {
 	t.Parallel()
 	a := newAnnounced(t.Context(), t, "pull-request", config.Faces{Comment: "auto", CommentKey: "x"})
 	a.Save(running("baseline", "25"))
-	a.told(t, "Running at 25 %")
+	a.told(t, "Running at 25\u00a0%")
 	a.comment.sweeps()
 	a.last, a.code = &rollout.Record{Outcome: rollout.Refused, Reason: rollout.ReasonUnreachable}, ExitUnreachable
 	a.lastWords(t.Context())
 	body := a.forge.said()[0]
 	require.True(t, strings.HasPrefix(body, "### ⏹️ Cut off"), body)
-	require.Contains(t, body, "Running at 25 %")
+	require.Contains(t, body, "Running at 25\u00a0%")
 	require.NotContains(t, body, "l4-canary-writing")
 }
 
