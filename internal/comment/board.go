@@ -63,6 +63,11 @@ func (b *Board) work(ctx context.Context, every time.Duration) {
 			return
 		case <-b.news:
 		}
+		select {
+		case <-b.quit: // the last words are at hand
+			return
+		default:
+		}
 		b.mu.Lock()
 		key, text := b.key, b.newest
 		b.mu.Unlock()

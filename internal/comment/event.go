@@ -65,7 +65,10 @@ func readEvent(o Options) place {
 			e = event{}
 		}
 	}
-	return e.place(o.Getenv("GITHUB_REF"), o.Getenv("GITHUB_SHA"))
+	at := e.place(o.Getenv("GITHUB_REF"), o.Getenv("GITHUB_SHA"))
+	// This one runs with the rights of the repository that the pull request aims at.
+	at.fork = at.fork && o.Getenv("GITHUB_EVENT_NAME") != "pull_request_target"
+	return at
 }
 
 // place is the pull request that an event is about, or what else the environment names:

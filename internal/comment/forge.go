@@ -71,5 +71,5 @@ func hopeless(err error) bool {
 	if failed, ok := errors.AsType[*StatusError](err); ok {
 		return failed.Status >= 400 && failed.Status < 500 && !failed.Limited && failed.Status != http.StatusRequestTimeout
 	}
-	return errors.Is(err, ErrNoPull)
+	return errors.Is(err, ErrNoPull) || errors.Is(err, ErrShared)
 }

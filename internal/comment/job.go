@@ -13,6 +13,7 @@ import (
 var (
 	ErrNowhere = errors.New("this is no job of GitHub Actions, Gitea, Forgejo or GitLab")
 	ErrNoPull  = errors.New("no pull request belongs to this job")
+	ErrShared  = errors.New("another leg of this job's matrix is writing the comment with this key")
 )
 
 // Options are what a job's place is found by.
@@ -114,6 +115,8 @@ func (j *Job) Explain(err error) string {
 	switch {
 	case errors.Is(err, ErrNoPull):
 		return err.Error()
+	case errors.Is(err, ErrShared):
+		return "the comment on the pull request was not written: " + err.Error() + "; give each leg an input \"comment-key\" of its own"
 	case !ok:
 		return fmt.Sprintf("the comment on the pull request was not written: %v", err)
 	}
@@ -122,6 +125,7 @@ func (j *Job) Explain(err error) string {
 	switch {
 	case failed.Limited:
 		hint = j.Platform + " takes no more requests of this token for now; the job summary has the whole report"
+	case strings.Contains(failed.Message, "locked"): // the conversation, to everybody
 	case failed.Status == http.StatusUnauthorized || failed.Status == http.StatusForbidden || failed.Status == http.StatusNotFound:
 		hint = j.permission()
 	}

@@ -119,11 +119,12 @@ func TestExplain(t *testing.T) {
 		"second limit": {nil, []http.HandlerFunc{nil, func(w http.ResponseWriter, _ *http.Request) {
 			reply(w, 403, map[string]any{"message": "You have exceeded a secondary rate limit", "documentation_url": "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"})
 		}}, []string{"secondary rate limit", "GitHub takes no more requests"}},
-		"too many":    {nil, []http.HandlerFunc{failing(429, "slow down")}, []string{"429 Too Many Requests: slow down", "takes no more requests"}},
-		"broken":      {nil, []http.HandlerFunc{failing(500, "")}, []string{"reading the comments: 500 Internal Server Error"}},
-		"locked":      {nil, []http.HandlerFunc{nil, failing(410, "This issue was deleted")}, []string{"writing the comment: 410 Gone: This issue was deleted"}},
-		"not JSON":    {nil, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(599) }}, []string{"599"}},
-		"proxy's own": {nil, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<h1>no</h1>", 407) }}, []string{"407"}},
+		"too many":        {nil, []http.HandlerFunc{failing(429, "slow down")}, []string{"429 Too Many Requests: slow down", "takes no more requests"}},
+		"broken":          {nil, []http.HandlerFunc{failing(500, "")}, []string{"reading the comments: 500 Internal Server Error"}},
+		"locked":          {nil, []http.HandlerFunc{nil, failing(410, "This issue was deleted")}, []string{"writing the comment: 410 Gone: This issue was deleted"}},
+		"no conversation": {nil, []http.HandlerFunc{nil, failing(403, "Unable to create comment because issue is locked.")}, []string{"issue is locked."}},
+		"not JSON":        {nil, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(599) }}, []string{"599"}},
+		"proxy's own":     {nil, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<h1>no</h1>", 407) }}, []string{"407"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,6 +142,9 @@ func TestExplain(t *testing.T) {
 			}
 			require.NotContains(t, said, token)
 			require.NotContains(t, err.Error(), token)
+			if name == "no conversation" {
+				require.NotContains(t, said, "permissions")
+			}
 		})
 	}
 	require.Equal(t, "no pull request belongs to this job", (&Job{}).Explain(ErrNoPull))
@@ -153,17 +157,18 @@ func TestExplain(t *testing.T) {
 // TestFork: the payload of the event says so.
 func TestFork(t *testing.T) {
 	t.Parallel()
-	job, err := Find(Options{
-		Getenv: func(name string) string {
-			return map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b", "GITHUB_EVENT_PATH": "event.json"}[name]
-		},
-		ReadFile: func(string) ([]byte, error) {
-			return []byte(`{"pull_request":{"number":9,"head":{"repo":{"id":1}},"base":{"repo":{"id":2}}}}`), nil
-		}, Token: token,
-	})
-	require.NoError(t, err)
-	require.True(t, job.Fork)
-	require.Equal(t, "GitHub", job.Platform)
+	for event, want := range map[string]bool{"pull_request": true, "pull_request_target": false} {
+		env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b", "GITHUB_EVENT_PATH": "event.json", "GITHUB_EVENT_NAME": event}
+		job, err := Find(Options{
+			Getenv: func(name string) string { return env[name] },
+			ReadFile: func(string) ([]byte, error) {
+				return []byte(`{"pull_request":{"number":9,"head":{"repo":{"id":1}},"base":{"repo":{"id":2}}}}`), nil
+			}, Token: token,
+		})
+		require.NoError(t, err)
+		require.Equal(t, want, job.Fork, event)
+		require.Equal(t, "GitHub", job.Platform)
+	}
 }
 
 // TestSlowServer: one that takes a request and never answers costs no more than the

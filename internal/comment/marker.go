@@ -36,6 +36,20 @@ func (k Key) marker() string { return markerPrefix + k.word + lineSuffix }
 // writing is the hidden line of a comment that this process has not finished.
 func (k Key) writing() string { return writingPrefix + k.word + lineSuffix }
 
+// besides reports whether a body is being written by a process whose key differs from
+// this one in its last part only.
+func (k Key) besides(body string) bool {
+	front := func(word string) string { return word[:strings.LastIndexByte(word, '/')+1] }
+	for line := range strings.Lines(body) {
+		word, begins := strings.CutPrefix(strings.TrimRight(line, "\r\n"), writingPrefix)
+		word, ends := strings.CutSuffix(word, lineSuffix)
+		if begins && ends && word != k.word && front(word) != "" && front(word) == front(k.word) {
+			return true
+		}
+	}
+	return false
+}
+
 // escape writes everything as %XX that could end a comment of HTML, a line, or be a
 // mention: only letters, digits, and . _ / : - stay, and of two "-" in a row the second
 // does not. https://html.spec.whatwg.org/multipage/syntax.html#comments

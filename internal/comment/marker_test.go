@@ -63,6 +63,25 @@ func FuzzKey(f *testing.F) {
 	})
 }
 
+func TestBesides(t *testing.T) {
+	t.Parallel()
+	me := NewKey("7", "1", "deploy", "runner-1")
+	for body, want := range map[string]bool{
+		NewKey("7", "1", "deploy", "runner-2").writing() + "\r\n": true,
+		"text\n" + NewKey("7", "1", "deploy", "").writing():       true,
+		me.writing(): false, // this very process, or the step before it
+		NewKey("7", "2", "deploy", "runner-2").writing():        false, // another attempt
+		NewKey("7", "1", "deploy/runner-2").writing():           false,
+		"> " + NewKey("7", "1", "deploy", "runner-2").writing(): false,
+		NewKey("7", "1", "deploy", "runner-2").marker():         false,
+		"": false,
+	} {
+		require.Equal(t, want, me.besides(body), body)
+	}
+	require.False(t, NewKey("a").besides(NewKey("b").writing()), "nothing in common")
+	require.False(t, Key{}.besides(NewKey("b").writing()))
+}
+
 func TestHiddenLines(t *testing.T) {
 	t.Parallel()
 	line := NewKey("x").marker()

@@ -41,7 +41,8 @@ func (s *Sticky) compose(text string, done bool) string {
 
 // Put makes the comment say a text; done says that no other will follow from this
 // process. A comment that is not there is made if create says so. A body that is there
-// already costs no call.
+// already costs no call. It is [ErrShared] if the comment is being written by who differs
+// from this process in the last part of By alone.
 func (s *Sticky) Put(ctx context.Context, text string, done, create bool) error {
 	body := s.compose(text, done)
 	if s.id == 0 {
@@ -54,6 +55,9 @@ func (s *Sticky) Put(ctx context.Context, text string, done, create bool) error 
 		}
 		if found == nil {
 			return s.create(ctx, body)
+		}
+		if s.By.besides(found.Body) {
+			return ErrShared
 		}
 		s.id, s.body = found.ID, found.Body
 	}

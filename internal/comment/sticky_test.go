@@ -93,6 +93,25 @@ func TestLegs(t *testing.T) {
 	require.Len(t, h.bodies(), 3)
 }
 
+// TestSharedKey: two legs at once with the same key do not overwrite each other. The
+// second says what helps; once the first is done its comment is one as any other.
+func TestSharedKey(t *testing.T) {
+	t.Parallel()
+	h := newFakeHub(t, descriptions[0])
+	leg := func(runner string) *Sticky {
+		return &Sticky{Thread: h.job(nil).Forge, Number: 7, Key: lobby, By: NewKey("7", "1", "deploy", runner)}
+	}
+	first := leg("runner-1")
+	require.NoError(t, first.Put(t.Context(), "running", false, true))
+	err := leg("runner-2").Put(t.Context(), "running too", false, true)
+	require.ErrorIs(t, err, ErrShared)
+	require.True(t, hopeless(err))
+	require.Contains(t, h.job(nil).Explain(err), `give each leg an input "comment-key" of its own`)
+	require.NoError(t, first.Put(t.Context(), "promoted", true, true))
+	require.NoError(t, leg("runner-2").Put(t.Context(), "running too", false, true))
+	require.Len(t, h.bodies(), 1)
+}
+
 // TestPages: the comment is found on the third page, and no page after it is asked for.
 func TestPages(t *testing.T) {
 	t.Parallel()
@@ -165,7 +184,7 @@ func TestSweep(t *testing.T) {
 	require.False(t, swept)
 
 	h.say("octocat", "User", "running\n"+write+"\n"+key7)
-	h.say("github-actions[bot]", "Bot", "running\n<!-- l4-canary-writing:run/2 -->\n"+key7)
+	h.say("github-actions[bot]", "Bot", "running\n<!-- l4-canary-writing:other/1 -->\n"+key7)
 	require.NoError(t, h.sticky("lobby").Put(t.Context(), "running at 25 %", false, true))
 	before := h.bodies()
 	require.Len(t, before, 2, "the key is that of the other run's comment")
