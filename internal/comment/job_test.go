@@ -222,7 +222,7 @@ func TestTokenStaysHome(t *testing.T) {
 	}
 	require.Len(t, seen, 2)
 	for _, headers := range seen {
-		require.Contains(t, headers, "User-Agent: ")
+		require.Contains(t, headers, "Accept: ")
 		require.NotContains(t, headers, token)
 	}
 }
