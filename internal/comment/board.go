@@ -49,6 +49,10 @@ func (b *Board) Show(key Key, text string) {
 	b.mu.Lock()
 	b.key, b.newest = key, text
 	b.mu.Unlock()
+	b.signal()
+}
+
+func (b *Board) signal() {
 	select {
 	case b.news <- struct{}{}:
 	default: // it knows
@@ -71,9 +75,13 @@ func (b *Board) work(ctx context.Context, every time.Duration) {
 		b.mu.Lock()
 		key, text := b.key, b.newest
 		b.mu.Unlock()
-		if err := b.write(ctx, key, text); hopeless(err) {
+		err := b.write(ctx, key, text)
+		if hopeless(err) {
 			b.failed = err
 			return
+		}
+		if err != nil && !limited(err) {
+			b.signal() // it is still to be written
 		}
 		pause := time.NewTimer(every)
 		select {
@@ -85,7 +93,8 @@ func (b *Board) work(ctx context.Context, every time.Duration) {
 	}
 }
 
-// write writes one text. What went wrong for now is tried again with the next.
+// write writes one text. What went wrong for now is tried again when the next one may be
+// written; where the platform asks for fewer requests, with the next one.
 func (b *Board) write(ctx context.Context, key Key, text string) error {
 	limited, cancel := context.WithTimeout(ctx, longestCall)
 	defer cancel()

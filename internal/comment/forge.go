@@ -66,6 +66,12 @@ func statusOf(err error) int {
 	return 0
 }
 
+// limited reports whether the platform asks for fewer requests.
+func limited(err error) bool {
+	failed, ok := errors.AsType[*StatusError](err)
+	return ok && failed.Limited
+}
+
 // hopeless reports whether another try would end as this one did.
 func hopeless(err error) bool {
 	if failed, ok := errors.AsType[*StatusError](err); ok {
