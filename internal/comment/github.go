@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"strings"
 
 	"github.com/google/go-github/v93/github"
 )
@@ -121,13 +122,13 @@ func said(err error) error {
 	if !ok {
 		return err
 	}
-	message := failed.Message
+	words := []string{failed.Message}
 	for _, detail := range failed.Errors {
 		if detail.Message != "" {
-			message += ": " + detail.Message
+			words = append(words, detail.Message)
 		}
 	}
 	return &StatusError{
-		Status: failed.Response.StatusCode, Message: message, Limited: failed.Response.StatusCode == http.StatusTooManyRequests,
+		Status: failed.Response.StatusCode, Message: strings.Join(words, ": "), Limited: failed.Response.StatusCode == http.StatusTooManyRequests,
 	}
 }

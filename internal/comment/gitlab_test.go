@@ -2,6 +2,7 @@ package comment
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -23,7 +24,7 @@ type fakeLab struct {
 func (f *fakeLab) say(user string, system bool, body string) {
 	f.notes = append(f.notes, map[string]any{
 		"id": 300 + len(f.notes), "type": nil, "body": body, "author": map[string]any{"id": 7, "username": user, "name": user, "state": "active", "bot": true},
-		"created_at": "2026-05-01T10:00:00.000Z", "system": system, "noteable_id": 9, "noteable_type": "MergeRequest", "resolvable": false, "noteable_iid": 5,
+		"created_at": "2026-05-01T10:00:00.000Z", "system": system, "resolvable": false,
 	})
 }
 
@@ -74,9 +75,7 @@ func newFakeLab(t *testing.T, env map[string]string) (*fakeLab, *Job) {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	all := map[string]string{"GITLAB_CI": "true", "CI_API_V4_URL": server.URL + "/api/v4", "CI_PROJECT_ID": "42", "GITLAB_TOKEN": token, "CI_COMMIT_SHA": sha}
-	for name, value := range env {
-		all[name] = value
-	}
+	maps.Copy(all, env)
 	job, err := Find(Options{Getenv: func(name string) string { return all[name] }, By: run1})
 	require.NoError(t, err)
 	return f, job

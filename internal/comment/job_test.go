@@ -124,7 +124,9 @@ func TestExplain(t *testing.T) {
 		"locked":          {nil, []http.HandlerFunc{nil, failing(410, "This issue was deleted")}, []string{"writing the comment: 410 Gone: This issue was deleted"}},
 		"no conversation": {nil, []http.HandlerFunc{nil, failing(403, "Unable to create comment because issue is locked.")}, []string{"issue is locked."}},
 		"not JSON":        {nil, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(599) }}, []string{"599"}},
-		"proxy's own":     {nil, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<h1>no</h1>", 407) }}, []string{"407"}},
+		"proxy's own": {nil, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<h1>no</h1>", http.StatusProxyAuthRequired)
+		}}, []string{"407"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

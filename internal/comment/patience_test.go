@@ -16,7 +16,7 @@ import (
 
 // server answers in turn; a request that no test plans panics.
 type server struct {
-	answers []*http.Response
+	answers []*saying
 	bodies  []string
 	at      []time.Duration
 	began   time.Time
@@ -33,21 +33,24 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	s.bodies = append(s.bodies, body)
 	s.at = append(s.at, time.Since(s.began))
-	answer := s.answers[len(s.bodies)-1]
-	if answer == nil {
+	next := s.answers[len(s.bodies)-1]
+	if next == nil {
 		return nil, errors.New("connection refused")
 	}
-	answer.Request = r
-	return answer, nil
+	response := &http.Response{StatusCode: next.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}
+	for i := 0; i < len(next.headers); i += 2 {
+		response.Header.Set(next.headers[i], next.headers[i+1])
+	}
+	return response, nil
 }
 
-func answer(status int, headers ...string) *http.Response {
-	response := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}
-	for i := 0; i < len(headers); i += 2 {
-		response.Header.Set(headers[i], headers[i+1])
-	}
-	return response
+// saying is what a server answers; nil is that nobody is there.
+type saying struct {
+	status  int
+	headers []string // names and values
 }
+
+func answer(status int, headers ...string) *saying { return &saying{status, headers} }
 
 // TestPatience: how often a request is made, and when.
 func TestPatience(t *testing.T) {
@@ -59,30 +62,30 @@ func TestPatience(t *testing.T) {
 	for name, row := range map[string]struct {
 		method  string
 		within  time.Duration
-		answers []*http.Response
+		answers []*saying
 		want    []time.Duration
 	}{
-		"well":                         {"POST", time.Minute, []*http.Response{answer(201)}, []time.Duration{0}},
-		"said when":                    {"POST", time.Minute, []*http.Response{answer(429, "Retry-After", "7"), answer(201)}, []time.Duration{0, 7 * s}},
-		"twice, and then no more":      {"POST", time.Minute, []*http.Response{answer(403, "Retry-After", "7"), answer(429, "Retry-After", "9"), answer(429, "Retry-After", "1")}, []time.Duration{0, 7 * s, 16 * s}},
-		"said as a date":               {"PATCH", time.Minute, []*http.Response{answer(429, "Retry-After", "Sat, 01 Jan 2000 00:00:11 GMT"), answer(200)}, []time.Duration{0, 11 * s}},
-		"the count begins anew":        {"GET", time.Minute, []*http.Response{answer(403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", soon(5*s)), answer(200)}, []time.Duration{0, 5 * s}},
-		"it has begun anew already":    {"GET", time.Minute, []*http.Response{answer(403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", soon(-5*s)), answer(200)}, []time.Duration{0, 0}},
-		"as GitLab says it":            {"GET", time.Minute, []*http.Response{answer(429, "RateLimit-Remaining", "0", "RateLimit-Reset", soon(3*s)), answer(200)}, []time.Duration{0, 3 * s}},
-		"too long to wait for":         {"POST", time.Hour, []*http.Response{answer(429, "Retry-After", "31")}, []time.Duration{0}},
-		"longer than anybody waits":    {"POST", 5 * s, []*http.Response{answer(429, "Retry-After", "7")}, []time.Duration{0}},
-		"nobody says when":             {"POST", time.Minute, []*http.Response{answer(429)}, []time.Duration{0}},
-		"nonsense":                     {"POST", time.Minute, []*http.Response{answer(429, "Retry-After", "-7", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "later")}, []time.Duration{0}},
-		"not allowed":                  {"POST", time.Minute, []*http.Response{answer(403, "X-RateLimit-Remaining", "4999", "X-RateLimit-Reset", soon(5*s))}, []time.Duration{0}},
-		"it fell over":                 {"PATCH", time.Minute, []*http.Response{answer(502), answer(200)}, []time.Duration{0, s}},
-		"it stays down":                {"GET", time.Minute, []*http.Response{answer(503), answer(504)}, []time.Duration{0, s}},
-		"it may have made it":          {"POST", time.Minute, []*http.Response{answer(502)}, []time.Duration{0}},
-		"a mistake of its own":         {"GET", time.Minute, []*http.Response{answer(500)}, []time.Duration{0}},
-		"nobody there":                 {"GET", time.Minute, []*http.Response{nil}, []time.Duration{0}},
-		"nobody there any more":        {"GET", time.Minute, []*http.Response{answer(502), nil}, []time.Duration{0, s}},
-		"a limit, then it falls over":  {"PATCH", time.Minute, []*http.Response{answer(429, "Retry-After", "2"), answer(502)}, []time.Duration{0, 2 * s}},
-		"it falls over, then a limit":  {"PATCH", time.Minute, []*http.Response{answer(502), answer(429, "Retry-After", "2"), answer(200)}, []time.Duration{0, s, 3 * s}},
-		"a limit without end of limit": {"PATCH", time.Minute, []*http.Response{answer(429, "Retry-After", "99999999999999999999")}, []time.Duration{0}},
+		"well":                         {"POST", time.Minute, []*saying{answer(201)}, []time.Duration{0}},
+		"said when":                    {"POST", time.Minute, []*saying{answer(429, "Retry-After", "7"), answer(201)}, []time.Duration{0, 7 * s}},
+		"twice, and then no more":      {"POST", time.Minute, []*saying{answer(403, "Retry-After", "7"), answer(429, "Retry-After", "9"), answer(429, "Retry-After", "1")}, []time.Duration{0, 7 * s, 16 * s}},
+		"said as a date":               {"PATCH", time.Minute, []*saying{answer(429, "Retry-After", "Sat, 01 Jan 2000 00:00:11 GMT"), answer(200)}, []time.Duration{0, 11 * s}},
+		"the count begins anew":        {"GET", time.Minute, []*saying{answer(403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", soon(5*s)), answer(200)}, []time.Duration{0, 5 * s}},
+		"it has begun anew already":    {"GET", time.Minute, []*saying{answer(403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", soon(-5*s)), answer(200)}, []time.Duration{0, 0}},
+		"as GitLab says it":            {"GET", time.Minute, []*saying{answer(429, "RateLimit-Remaining", "0", "RateLimit-Reset", soon(3*s)), answer(200)}, []time.Duration{0, 3 * s}},
+		"too long to wait for":         {"POST", time.Hour, []*saying{answer(429, "Retry-After", "31")}, []time.Duration{0}},
+		"longer than anybody waits":    {"POST", 5 * s, []*saying{answer(429, "Retry-After", "7")}, []time.Duration{0}},
+		"nobody says when":             {"POST", time.Minute, []*saying{answer(429)}, []time.Duration{0}},
+		"nonsense":                     {"POST", time.Minute, []*saying{answer(429, "Retry-After", "-7", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "later")}, []time.Duration{0}},
+		"not allowed":                  {"POST", time.Minute, []*saying{answer(403, "X-RateLimit-Remaining", "4999", "X-RateLimit-Reset", soon(5*s))}, []time.Duration{0}},
+		"it fell over":                 {"PATCH", time.Minute, []*saying{answer(502), answer(200)}, []time.Duration{0, s}},
+		"it stays down":                {"GET", time.Minute, []*saying{answer(503), answer(504)}, []time.Duration{0, s}},
+		"it may have made it":          {"POST", time.Minute, []*saying{answer(502)}, []time.Duration{0}},
+		"a mistake of its own":         {"GET", time.Minute, []*saying{answer(500)}, []time.Duration{0}},
+		"nobody there":                 {"GET", time.Minute, []*saying{nil}, []time.Duration{0}},
+		"nobody there any more":        {"GET", time.Minute, []*saying{answer(502), nil}, []time.Duration{0, s}},
+		"a limit, then it falls over":  {"PATCH", time.Minute, []*saying{answer(429, "Retry-After", "2"), answer(502)}, []time.Duration{0, 2 * s}},
+		"it falls over, then a limit":  {"PATCH", time.Minute, []*saying{answer(502), answer(429, "Retry-After", "2"), answer(200)}, []time.Duration{0, s, 3 * s}},
+		"a limit without end of limit": {"PATCH", time.Minute, []*saying{answer(429, "Retry-After", "99999999999999999999")}, []time.Duration{0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,7 +101,7 @@ func TestPatience(t *testing.T) {
 					require.ErrorContains(t, err, "connection refused")
 				} else {
 					require.NoError(t, err)
-					require.Equal(t, last.StatusCode, response.StatusCode)
+					require.Equal(t, last.status, response.StatusCode)
 					require.NoError(t, response.Body.Close())
 				}
 				require.Equal(t, row.want, next.at)
@@ -114,7 +117,7 @@ func TestPatience(t *testing.T) {
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		next := &server{answers: []*http.Response{answer(429, "Retry-After", "20")}, began: time.Now()}
+		next := &server{answers: []*saying{answer(429, "Retry-After", "20")}, began: time.Now()}
 		ctx, cancel := context.WithCancel(t.Context())
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example/x", nil)
 		require.NoError(t, err)
