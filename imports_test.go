@@ -19,12 +19,13 @@ var allowed = map[string]struct {
 	kubernetes bool
 }{
 	"cmd/action": {ours: []string{
-		"internal/ci", "internal/config", "internal/inside", "internal/kube", "internal/manifest", "internal/metric", "internal/preflight", "internal/probe", "internal/report", "internal/rollout",
+		"internal/ci", "internal/comment", "internal/config", "internal/inside", "internal/kube", "internal/manifest", "internal/metric", "internal/preflight", "internal/probe", "internal/report", "internal/rollout",
 		"internal/spec",
 	}},
-	"internal/ci":     {},
-	"internal/config": {},
-	"internal/inside": {ours: []string{"internal/probe", "internal/spec"}},
+	"internal/ci":      {},
+	"internal/comment": {},
+	"internal/config":  {},
+	"internal/inside":  {ours: []string{"internal/probe", "internal/spec"}},
 	"internal/kube": {ours: []string{
 		"internal/manifest", "internal/preflight", "internal/probe", "internal/rollout",
 	}, kubernetes: true},

@@ -32,10 +32,14 @@ type journal struct {
 	tell     func(context.Context, kube.Event) error // nil: nobody listens
 
 	cancelled func() bool // somebody told the program to stop
+	comment   *announcer  // nil: there is none
 
-	grouped bool
-	saved   time.Time
-	decided int // stages and verdicts, when it was
+	grouped  bool
+	saved    time.Time
+	decided  int             // stages and verdicts, when it was
+	markdown []byte          // the report, when it was
+	last     *rollout.Record // how it ended; nil before that
+	code     ExitCode        // which that leads to
 }
 
 // Stage implements rollout.Journal.
@@ -77,11 +81,15 @@ func (j *journal) Save(record *rollout.Record) {
 			decided++
 		}
 	}
-	if time.Since(j.saved) < saveEvery && record.Outcome == "" && decided == j.decided {
+	news := decided != j.decided
+	if time.Since(j.saved) < saveEvery && record.Outcome == "" && !news {
 		return
 	}
 	j.saved, j.decided = time.Now(), decided
 	j.write(record)
+	if news {
+		j.comment.show(record, j.markdown)
+	}
 }
 
 // write writes report files and summary.
@@ -90,6 +98,7 @@ func (j *journal) write(record *rollout.Record) {
 	if err := report.Markdown(&markdown, record, version); err != nil {
 		j.warn("making the report", err)
 	}
+	j.markdown = markdown.Bytes()
 	if err := report.JSON(&document, record, version); err != nil {
 		j.warn("making the JSON report", err)
 	}
@@ -135,6 +144,7 @@ func (j *journal) finish(ctx context.Context, record *rollout.Record, code ExitC
 	j.endGroup()
 	j.write(record)
 	j.outputs(record)
+	j.last, j.code = record, code
 	if code == ExitOK {
 		j.log.InfoContext(ctx, "finished", "outcome", record.Outcome, "reason", record.Reason, "message", record.Message)
 		return
@@ -156,6 +166,7 @@ func (j *journal) refused(record *rollout.Record, err error) (ExitCode, error) {
 	err = j.classify(record, err)
 	j.write(record)
 	j.outputs(record)
+	j.last, j.code = record, exitOfOutcome(record)
 	if err == nil {
 		j.complain(record)
 		return exitOfOutcome(record), nil

@@ -36,10 +36,15 @@ var errNoTime = fmt.Errorf("it was not done within %s, which is what a CI system
 func (c *Command) post(ctx context.Context, values config.Values, _ []string) (ExitCode, error) {
 	options, err := config.ParsePost(values)
 	j := c.newJournal(ctx, options.Faces, nil)
+	defer j.lastWords(ctx)
 	if err != nil {
 		return j.nothingToFinish(ctx, "the inputs cannot be used, so no run began with them")
 	}
-	if name, failed := config.ActionCommand(c.Getenv); failed != nil || name != config.CommandRun {
+	name, failed := config.ActionCommand(c.Getenv)
+	if failed == nil && (name == config.CommandRun || name == config.CommandRollback) {
+		j.comment.sweeps()
+	}
+	if failed != nil || name != config.CommandRun {
 		return j.nothingToFinish(ctx, "only command run leaves something to finish")
 	}
 	me := c.holder()
@@ -51,6 +56,7 @@ func (c *Command) post(ctx context.Context, values config.Values, _ []string) (E
 	if err != nil {
 		return exitOf(err), err
 	}
+	j.comment.at(found)
 	left, why, err := c.leftover(ctx, found, options, me)
 	if err != nil {
 		return exitOf(err), err

@@ -16,13 +16,19 @@ import (
 func (c *Command) rollback(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRollback(values)
 	j := c.newJournal(ctx, options.Faces, warnings)
+	defer j.lastWords(ctx)
 	record := &rollout.Record{Namespace: options.Namespace, Service: options.Service}
 	if err != nil {
 		return j.refused(record, usage(err))
 	}
-	client, found, memory, err := c.find(ctx, options.Place, record, j.log.Info)
+	connected, found, memory, err := c.find(ctx, options.Place, record, j.log.Info)
+	j.comment.at(connected)
 	if err != nil {
 		return j.refused(record, err)
+	}
+	client := connected.client
+	if found != nil {
+		j.comment.follow(found.Holder)
 	}
 	// A run that has the Lease, or had it when it was killed, and has moved nothing yet
 	// shall not move anything either.
@@ -97,10 +103,10 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 
 // find connects and reads the Service's Lease and what it remembers, nil if there is none.
 func (c *Command) find(ctx context.Context, place config.Place, record *rollout.Record, say func(string, ...any),
-) (*kube.Client, *kube.LeaseRecord, *rollout.Memory, error) {
+) (connection, *kube.LeaseRecord, *rollout.Memory, error) {
 	found, err := c.connect(place, say)
 	if err != nil {
-		return nil, nil, nil, err
+		return connection{}, nil, nil, err
 	}
 	client := found.client
 	if record.Namespace == "" {
@@ -109,23 +115,23 @@ func (c *Command) find(ctx context.Context, place config.Place, record *rollout.
 	if record.Service == "" {
 		var services []string
 		if services, err = client.Leases(ctx, record.Namespace); err != nil || len(services) == 0 {
-			return client, nil, nil, err
+			return found, nil, nil, err
 		}
 		if len(services) > 1 {
-			return nil, nil, nil, usage(fmt.Errorf("rollouts of %d Services are on record in namespace %q (%s): write one of them in input \"service\"",
+			return found, nil, nil, usage(fmt.Errorf("rollouts of %d Services are on record in namespace %q (%s): write one of them in input \"service\"",
 				len(services), record.Namespace, strings.Join(services, ", ")))
 		}
 		record.Service = services[0]
 	}
 	lease, err := client.ReadLease(ctx, record.Namespace, record.Service)
 	if err != nil || lease == nil {
-		return client, nil, nil, err
+		return found, nil, nil, err
 	}
 	memory, err := rollout.ReadMemory(lease.State)
 	if err != nil {
-		return client, nil, nil, usage(err)
+		return found, nil, nil, usage(err)
 	}
-	return client, lease, memory, nil
+	return found, lease, memory, nil
 }
 
 // of names a Service where one is known.

@@ -20,10 +20,12 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 	err = checkImage(options.Rollout, c.checkProbe(options.Probe, room(options.Rollout, err)))
 	err = c.checkMetrics(options.Prometheus, err)
 	j := c.newJournal(ctx, options.Faces, warnings)
+	defer j.lastWords(ctx)
 	if err != nil {
 		return j.refused(&rollout.Record{}, usage(err))
 	}
 	p, err := c.prepare(ctx, options.Rollout, j.log.Info)
+	j.comment.at(p.connection)
 	if err != nil {
 		return j.refused(p.record, err)
 	}
@@ -194,8 +196,9 @@ func (c *Command) newJournal(ctx context.Context, faces config.Faces, warnings [
 	for _, warning := range warnings {
 		platform.Annotate(ci.Annotation{Level: ci.Warning, Message: warning})
 	}
+	platform.Mask(c.githubToken(faces))
 	return &journal{
-		platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
+		comment: c.newAnnouncer(ctx, faces), platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
 		cancelled: func() bool { return ctx.Err() != nil },
 	}
 }

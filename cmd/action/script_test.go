@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 //	read  asserts that the API server of "cluster" was asked something.
 //	endpoint PERCENT  starts a TCP server, of whose connections so many in a hundred
 //	    are greeted by "new", the others by "old"; sets PORT.
+//	forge KIND  starts a GitHub with pull request 7 and makes the script a job of it; once
+//	    it is there, it becomes of that kind.
+//	comment FILE  adds a comment of a job to the pull request.
+//	comments NUMBER FILE  asserts how many comments there are, and writes them to a file.
 //	prometheus VALUE  starts a Prometheus server that gives one value for nearly every
 //	    query; sets PROMETHEUS, its address, and METRIC_PASSWORD.
 func TestScript(t *testing.T) {
@@ -45,11 +49,12 @@ func TestScript(t *testing.T) {
 		ContinueOnError:     true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			env.Values[serverKey{}] = &apiServer{}
+			env.Values[serverKey{}], env.Values[forgeKey{}] = &apiServer{}, &forge{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "cluster": startCluster, "read": read, "endpoint": startEndpoint, "prometheus": startPrometheus,
+			"forge": startForge, "comment": addComment, "comments": listComments,
 		},
 	})
 }

@@ -49,12 +49,12 @@ func (c *Command) status(ctx context.Context, values config.Values, warnings []s
 		log.WarnContext(ctx, "inputs", "warning", warning)
 	}
 	record := &rollout.Record{Namespace: options.Namespace, Service: options.Service}
-	client, lease, memory, err := c.find(ctx, options.Place, record, log.Info)
+	connected, lease, memory, err := c.find(ctx, options.Place, record, log.Info)
 	if err != nil {
 		return exitOf(err), err
 	}
 	s := standing{SchemaVersion: 1, Namespace: record.Namespace, Service: record.Service, Paused: []string{}}
-	if err = s.look(ctx, client, lease, memory); err != nil {
+	if err = s.look(ctx, connected.client, lease, memory); err != nil {
 		return exitOf(err), err
 	}
 	if options.Output == "json" {

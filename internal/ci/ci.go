@@ -1,6 +1,7 @@
 // Package ci speaks to the system that runs the job: outputs, summary,
-// annotations, groups and masks on GitHub Actions and runners like it, plain
-// lines everywhere else. It knows nothing of what the job does.
+// annotations, groups and masks on GitHub Actions and runners like it, sections
+// of the log on GitLab, plain lines everywhere else. It knows nothing of what
+// the job does.
 //
 // Nothing here panics and nothing here is worth failing a deployment for: what
 // cannot be written comes back as an error, which callers show as a warning.
@@ -10,6 +11,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/sethvargo/go-githubactions"
 )
@@ -26,17 +28,21 @@ type Platform struct {
 	getenv func(string) string
 	log    *lines
 	github *githubactions.Action // nil elsewhere
+	gitlab *sections             // nil elsewhere
 }
 
 // New finds the platform: GitHub where GITHUB_ACTIONS is "true" (so do Gitea,
-// Forgejo and act), plain otherwise.
+// Forgejo and act), GitLab where GITLAB_CI is, plain otherwise.
 func New(o Options) *Platform {
 	p := &Platform{getenv: o.Getenv, log: &lines{w: o.Stdout}}
-	if o.Getenv("GITHUB_ACTIONS") == "true" {
+	switch {
+	case o.Getenv("GITHUB_ACTIONS") == "true":
 		p.github = githubactions.New(
 			githubactions.WithWriter(p.log),
 			githubactions.WithGetenv(o.Getenv),
 		)
+	case o.Getenv("GITLAB_CI") == "true":
+		p.gitlab = &sections{}
 	}
 	return p
 }
@@ -58,6 +64,10 @@ func (p *Platform) Group(name string) {
 		p.github.Group(ForeignLine(name))
 		return
 	}
+	if p.gitlab != nil {
+		p.log.print(p.gitlab.begin(ForeignLine(name), time.Now()))
+		return
+	}
 	p.log.print("== " + ForeignLine(name))
 }
 
@@ -65,6 +75,11 @@ func (p *Platform) Group(name string) {
 func (p *Platform) EndGroup() {
 	if p.github != nil {
 		p.github.EndGroup()
+	}
+	if p.gitlab != nil {
+		if line := p.gitlab.end(time.Now()); line != "" {
+			p.log.print(line)
+		}
 	}
 }
 

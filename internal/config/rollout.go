@@ -72,6 +72,9 @@ type Run struct {
 type Faces struct {
 	PodLogs        int
 	JobSummary     bool
+	Comment        string // auto, always, on-failure or never
+	CommentKey     string // empty: made of where the rollout is
+	GitHubToken    string // never to be shown
 	ReportMarkdown string // paths; empty: not written
 	ReportJSON     string
 	OutputsFile    string
@@ -101,6 +104,9 @@ func (r *reader) faces() Faces {
 	return Faces{
 		PodLogs:        r.whole("pod-logs", 0, 10_000),
 		JobSummary:     r.truth("job-summary"),
+		Comment:        r.choice("comment", "auto", "always", "on-failure", "never"),
+		CommentKey:     r.text("comment-key"),
+		GitHubToken:    r.text("github-token"),
 		ReportMarkdown: r.text("report-markdown"),
 		ReportJSON:     r.text("report-json"),
 		OutputsFile:    r.text("outputs-file"),

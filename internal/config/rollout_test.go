@@ -24,7 +24,7 @@ func TestParseRunDefaults(t *testing.T) {
 			Settle: 5 * time.Second, StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 			Finish: "auto", Removal: "auto", HPA: "refuse", OnFailure: "rollback", OnInconclusive: "fail",
 		},
-		Faces:      config.Faces{PodLogs: 20, JobSummary: true},
+		Faces:      config.Faces{PodLogs: 20, JobSummary: true, Comment: "auto"},
 		OnExisting: "auto",
 	}, run)
 }
@@ -42,6 +42,7 @@ func TestParseRunEverything(t *testing.T) {
 		"prometheus-url": "https://prometheus.example", "prometheus-token": "hunter2", "prometheus-queries": "k8s/queries.yaml",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
 		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
+		"comment": "On-Failure", "comment-key": " eu west ", "github-token": "ghs_s3cret",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
@@ -65,7 +66,10 @@ func TestParseRunEverything(t *testing.T) {
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
 			Until: 50, Finish: "delete", Removal: "park", HPA: "pause", OnFailure: "hold", OnInconclusive: "continue", KeepFailedPod: true,
 		},
-		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env"},
+		Faces: config.Faces{
+			Comment: "on-failure", CommentKey: "eu west", GitHubToken: "ghs_s3cret",
+			ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env",
+		},
 		OnExisting: "refuse",
 	}, run)
 }
@@ -154,6 +158,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`},
 		{"finish", "finish", "swap", `input "finish": "swap" is not allowed: allowed are auto, keep, delete, adopt and handover`},
 		{"log lines", "pod-logs", "all", `input "pod-logs": "all" is not allowed: a whole number from 0 to 10000`},
+		{"comment", "comment", "sometimes", `input "comment": "sometimes" is not allowed: allowed are auto, always, on-failure and never`},
 		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
 		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
 		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
@@ -264,7 +269,7 @@ func TestParseRollbackAndStatus(t *testing.T) {
 	rollback, err := config.ParseRollback(load(t, "rollback", with(given, map[string]string{"drain": "3s"})))
 	require.NoError(t, err)
 	require.Equal(t, config.Rollback{
-		Place: place, Faces: config.Faces{PodLogs: 20, JobSummary: true},
+		Place: place, Faces: config.Faces{PodLogs: 20, JobSummary: true, Comment: "auto"},
 		Drain: config.Optional[time.Duration]{Set: true, Value: 3 * time.Second}, MoveTimeout: 5 * time.Minute,
 	}, rollback)
 	status, err := config.ParseStatus(load(t, "status", with(given, map[string]string{"output": "json"})))

@@ -112,6 +112,7 @@ on:
     tags: ['*']
 permissions:
   contents: read
+  pull-requests: write           # for the comment on the pull request
 concurrency:                     # two rollouts of one Service must not overlap
   group: l4-canary-%[1]s-%[2]s
   cancel-in-progress: false
