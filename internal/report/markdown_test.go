@@ -27,6 +27,8 @@ func fixtures() map[string]*rollout.Record {
 		"rolled-back-query":  byQuery(),
 		"rolled-back-silent": bySilence(),
 		"rolled-back-crash":  byCrash(),
+		"invalid":            bySticking(),
+		"long-names":         longNames(),
 		"rolled-back-image":  byImage(),
 		"rollback-failed":    rollbackFailed(),
 		"aborted":            aborted(),
