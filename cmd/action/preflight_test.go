@@ -36,7 +36,8 @@ func TestExplainLoopback(t *testing.T) {
 			require.ErrorIs(t, err, refused)
 			require.Equal(t, ExitUnreachable, exitOf(err))
 			if row.hinted {
-				require.ErrorContains(t, err, "hint: "+row.server+" is this container itself")
+				require.EqualError(t, err, refused.Error()+"\n  hint: "+row.server+" is this container itself, and not the runner: "+
+					"use the host action, or run the binary on the runner, or use an address of the cluster that containers reach")
 				return
 			}
 			require.Equal(t, refused, err)

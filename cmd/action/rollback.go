@@ -97,12 +97,13 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 
 // find connects and reads the Service's Lease and what it remembers, nil if there is none.
 func (c *Command) find(ctx context.Context, place config.Place, record *rollout.Record, say func(string, ...any),
-) (*kube.Client, *kube.LeaseRecord, *rollout.Memory, error) {
+) (client *kube.Client, lease *kube.LeaseRecord, memory *rollout.Memory, err error) {
 	found, err := c.connect(place, say)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	client := found.client
+	defer func() { err = c.away(found, err) }()
+	client = found.client
 	if record.Namespace == "" {
 		record.Namespace = found.Namespace
 	}
@@ -117,11 +118,11 @@ func (c *Command) find(ctx context.Context, place config.Place, record *rollout.
 		}
 		record.Service = services[0]
 	}
-	lease, err := client.ReadLease(ctx, record.Namespace, record.Service)
+	lease, err = client.ReadLease(ctx, record.Namespace, record.Service)
 	if err != nil || lease == nil {
 		return client, nil, nil, err
 	}
-	memory, err := rollout.ReadMemory(lease.State)
+	memory, err = rollout.ReadMemory(lease.State)
 	if err != nil {
 		return client, nil, nil, usage(err)
 	}

@@ -192,7 +192,7 @@ func (c *Command) newJournal(ctx context.Context, faces config.Faces, warnings [
 		platform.Annotate(ci.Annotation{Level: ci.Warning, Message: warning})
 	}
 	return &journal{
-		platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
+		platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path, veil: c.veil,
 		cancelled: func() bool { return ctx.Err() != nil },
 	}
 }

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //	read  asserts that the API server of "cluster" was asked something.
 //	endpoint PERCENT  starts a TCP server, of whose connections so many in a hundred
 //	    are greeted by "new", the others by "old"; sets PORT.
+//	plant  writes kubeconfigs with every kind of credential for the server of "cluster".
+//	clean FILE…  asserts that no secret is in what was written, and empties out/.
 //	prometheus VALUE  starts a Prometheus server that gives one value for nearly every
 //	    query; sets PROMETHEUS, its address, and METRIC_PASSWORD.
 func TestScript(t *testing.T) {
@@ -45,11 +47,12 @@ func TestScript(t *testing.T) {
 		ContinueOnError:     true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			env.Values[serverKey{}] = &apiServer{}
+			env.Values[serverKey{}], env.Values[plantedKey{}] = &apiServer{}, new(string)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "cluster": startCluster, "read": read, "endpoint": startEndpoint, "prometheus": startPrometheus,
+			"plant": plant, "clean": clean,
 		},
 	})
 }

@@ -58,7 +58,7 @@ try {
       for (const width of widths) {
         await tab.setViewportSize({ width, height: 800 });
         const path = join(resolve(out), `${basename(file, ".md")}-${scheme}-${width}.png`);
-        await tab.screenshot({ path, fullPage: true });
+        await tab.locator("article").screenshot({ path });
         console.log(path);
       }
       await tab.close();

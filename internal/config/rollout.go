@@ -74,6 +74,7 @@ type Faces struct {
 	JobSummary     bool
 	ReportMarkdown string // paths; empty: not written
 	ReportJSON     string
+	ReportJUnit    string
 	OutputsFile    string
 }
 
@@ -103,16 +104,9 @@ func (r *reader) faces() Faces {
 		JobSummary:     r.truth("job-summary"),
 		ReportMarkdown: r.text("report-markdown"),
 		ReportJSON:     r.text("report-json"),
+		ReportJUnit:    r.text("report-junit"),
 		OutputsFile:    r.text("outputs-file"),
 	}
-}
-
-// Place is where a rollout is to be found.
-type Place struct {
-	Kubeconfig string // path, YAML, base64 or "in-cluster"; empty: the usual places
-	Context    string
-	Namespace  string
-	Service    string
 }
 
 // Rollback are the options of the command rollback.
@@ -137,12 +131,6 @@ type Status struct {
 	Place
 
 	Output string // table or json
-}
-
-func (r *reader) place() Place {
-	return Place{
-		Kubeconfig: r.text("kubeconfig"), Context: r.text("context"), Namespace: r.object("namespace"), Service: r.object("service"),
-	}
 }
 
 // ParseRollback turns the values of rollback into options. The error is [Problems].

@@ -42,7 +42,7 @@ func TestParseRunEverything(t *testing.T) {
 		"prometheus-url": "https://prometheus.example", "prometheus-token": "hunter2", "prometheus-queries": "k8s/queries.yaml",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
 		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
-		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
+		"report-markdown": "out/report.md", "report-json": "out/report.json", "report-junit": "out/report.xml", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
 	require.Equal(t, config.Run{
@@ -65,7 +65,7 @@ func TestParseRunEverything(t *testing.T) {
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
 			Until: 50, Finish: "delete", Removal: "park", HPA: "pause", OnFailure: "hold", OnInconclusive: "continue", KeepFailedPod: true,
 		},
-		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env"},
+		Faces:      config.Faces{ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", ReportJUnit: "out/report.xml", OutputsFile: "out/outputs.env"},
 		OnExisting: "refuse",
 	}, run)
 }

@@ -112,8 +112,8 @@ func TestQueriesThatNoAxisHolds(t *testing.T) {
 func TestTableBeginsWithWhatTellsMost(t *testing.T) {
 	t.Parallel()
 	text := strings.ReplaceAll(string(markdown(t, byErrors(), "1.0.0")), space, " ")
-	require.Contains(t, text, "| Stage | Pods<br>planned | Observed, 95 % interval<br>expected |")
-	require.Contains(t, text, "| ❌ 25 %<br>**fail** | 8 + 3<br>27.3 % | **26.8 %**  22.4 –"+joiner+" 31.5<br>27.3 % | 961 | **41** reset<br>**18** timeout |")
+	require.Contains(t, text, "| Stage | Pods<br>planned | Observed<br>95 % interval |")
+	require.Contains(t, text, "| ❌ 25 %<br>**fail** | 8 + 3<br>27.3 % | **26.8 %**  22.4 –"+joiner+" 31.5<br>27.3 % expected | 961 | **41** reset<br>**18** timeout |")
 	require.Contains(t, text, "| ⬜ 50 %, 100 % |  | not reached |")
 	require.Contains(t, text, "Figures are of `7777/TCP`; all ports are below.")
 

@@ -19,7 +19,7 @@ func (p page) headline() string {
 
 // end is how the run ended, or where it stands.
 func (p page) end() string {
-	service, old, canary := codeUpTo(p.Namespace+"/"+p.Service, 120), image(p.Stable), image(p.Canary)
+	service, old, canary := codeUpTo(p.Namespace+"/"+p.Service, 72), image(p.Stable), image(p.Canary)
 	at := ""
 	if stage := p.last(); stage != nil {
 		at = " at " + stageName(*stage)

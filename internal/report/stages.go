@@ -18,7 +18,7 @@ func (p page) table() string {
 	if len(p.Stages) == 0 {
 		return ""
 	}
-	t := newTable("Stage", ":Pods<br>planned:", whole("Observed, "+p.confidence())+"<br>expected", "Flows:", "Errors",
+	t := newTable("Stage", ":Pods<br>planned:", "Observed<br>"+p.confidence(), "Flows:", "Errors",
 		whole("p50 / p99 ms")+"<br>stable<br>canary:", "Propa-<br>gation:")
 	for _, stage := range p.Stages {
 		t.row(p.row(stage)...)
@@ -124,7 +124,7 @@ func shares(m rollout.Measurement) string {
 		}
 	}
 	if m.Expected != nil {
-		text += "<br>" + share(*m.Expected)
+		text += "<br>" + share(*m.Expected) + space + "expected"
 	}
 	return text
 }
@@ -179,7 +179,7 @@ func quantileCell(latency map[probe.Version]rollout.Latency, version probe.Versi
 
 // legend explains what the table leaves open.
 func (p page) legend() string {
-	notes := []string{"Pods are stable + canary; planned and expected are the canary's share."}
+	notes := []string{"Pods are stable + canary; planned, observed and expected are the canary's share."}
 	switch port := p.onlyPort(); {
 	case p.severalPorts() && port != "":
 		notes = append(notes, "Figures are of "+portName(port)+"; all ports are below.")
