@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/kube"
 )
 
 func main() {
@@ -25,6 +26,7 @@ func main() {
 	if err != nil {
 		dir = "."
 	}
+	kube.Quiet()
 	environ := os.Environ()
 	command := Command{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/org/l4-canary/internal/config"
@@ -133,7 +135,7 @@ func (p *prepared) asks() bool {
 
 // away adds to an API server's silence the reason that can be seen from here.
 func (c *Command) away(found connection, err error) error {
-	if found.Connection == nil || !c.Contained || !kube.Unreachable(err) || !found.Loopback() {
+	if found.Connection == nil || !c.Contained || !errors.Is(err, syscall.ECONNREFUSED) || !found.Loopback() {
 		return err
 	}
 	return fmt.Errorf("%w\n  hint: %s is this container itself, and not the runner: use the host action, or run the binary on the runner, or use an address of the cluster that containers reach", err, found.Config.Host)

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"errors"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +18,7 @@ import (
 // TestExplainLoopback: in a container, 127.0.0.1 is nobody else.
 func TestExplainLoopback(t *testing.T) {
 	t.Parallel()
-	refused := &url.Error{Op: "Get", URL: "https://127.0.0.1:6443/version", Err: errors.New("connection refused")}
+	refused := &url.Error{Op: "Get", URL: "https://127.0.0.1:6443/version", Err: syscall.ECONNREFUSED}
 	for name, row := range map[string]struct {
 		contained bool
 		server    string

@@ -130,7 +130,7 @@ func said(message string) string {
 		switch {
 		case strings.TrimSpace(line) == "":
 		case advice && len(found) > 0:
-			found[len(found)-1] += " " + sentence(hint)
+			found[len(found)-1] += " Hint: " + prose(hint) + "." // it may begin with a command
 		default:
 			found = append(found, sentence(strings.TrimSpace(line)))
 		}

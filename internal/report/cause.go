@@ -18,6 +18,10 @@ func (p page) because() string {
 		}
 		return ""
 	}
+	if p.Outcome == rollout.RollbackFailed && p.Rollback != nil && p.Rollback.Err != "" {
+		const room = 160
+		return ", because the rollback stopped: " + prose(shorten(clean(p.Rollback.Err), room))
+	}
 	if p.Reason == "" {
 		return ""
 	}

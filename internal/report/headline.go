@@ -19,7 +19,7 @@ func (p page) headline() string {
 
 // end is how the run ended, or where it stands.
 func (p page) end() string {
-	service, old, canary := codeUpTo(p.Namespace+"/"+p.Service, 72), image(p.Stable), image(p.Canary)
+	service, old, canary := p.place(), image(p.Stable), image(p.Canary)
 	at := ""
 	if stage := p.last(); stage != nil {
 		at = " at " + stageName(*stage)
@@ -54,6 +54,12 @@ func (p page) end() string {
 		return fmt.Sprintf("### ⏳ Starting: %s → %s", service, canary)
 	}
 	return fmt.Sprintf("### ⏳ Running%s: %s → %s", at, service, canary)
+}
+
+// place names the Service: of long names both ends of both parts stay.
+func (p page) place() string {
+	const room = 36
+	return codeUpTo(shorten(clean(p.Namespace), room)+"/"+shorten(clean(p.Service), room), 2*room+1)
 }
 
 // takenOver reports whether somebody else goes on with the rollout.

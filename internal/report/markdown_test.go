@@ -64,8 +64,8 @@ no right to patch deployments/scale in namespace "default"
 func TestFindingsAreAList(t *testing.T) {
 	t.Parallel()
 	text := string(markdown(t, refused(), "1.0.0"))
-	require.Contains(t, text, "> * Service \"nginx\" is of type ClusterIP. A rollout needs type LoadBalancer, or input \"address\".\n"+
-		"> * Deployment \"old-nginx\" has 2 of 3 pods ready.\n> * No right to patch deployments/scale in namespace \"default\". Docs/preflight.md has the Role.\n")
+	require.Contains(t, text, "> * Service \"nginx\" is of type ClusterIP. Hint: a rollout needs type LoadBalancer, or input \"address\".\n"+
+		"> * Deployment \"old-nginx\" has 2 of 3 pods ready.\n> * No right to patch deployments/scale in namespace \"default\". Hint: docs/preflight.md has the Role.\n")
 	require.Equal(t, "A stage failed.", said("a stage failed\n"))
 	require.Equal(t, "Hint: x.", said("hint: x"), "advice for nothing is a thing like others")
 	require.Equal(t, 50, strings.Count(said(strings.Repeat("wrong\n", 60)), "* "))
