@@ -10,6 +10,25 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
+// bySticking is a run that ended because its share could not be measured.
+func bySticking() *rollout.Record {
+	detail := "all 120 flows were answered by one pod, and 2 were ready: the balancer keeps this client on a pod."
+	r := rolledBack(rollout.ReasonInvalidSticky, detail)
+	r.Stages = []rollout.StageRecord{seedBaseline(), judged(passed("50", 50, 1, 1, sampled("80/TCP", 120, 0, 50)), rollout.Invalid, rollout.ReasonInvalidSticky, detail)}
+	return r
+}
+
+// longNames is a run whose every name is as long as it may be.
+func longNames() *rollout.Record {
+	r := byErrors()
+	name := strings.Repeat("session-broker-", 5)[:63]
+	r.Namespace, r.Service = strings.Repeat("europe-west-production-", 3)[:63], name
+	r.Stable.Deployment, r.Canary.Deployment = name+"-blue", name+"-green"
+	r.Stable.Images = []string{"europe-west4-docker.pkg.dev/acme-production/containers/" + name + ":2026.11.02-1f0c2a9b7d3e"}
+	r.Canary.Images = []string{"europe-west4-docker.pkg.dev/acme-production/containers/" + name + "@sha256:" + strings.Repeat("0123456789abcdef", 4)}
+	return r
+}
+
 // firstLine is what a notification shows of a report.
 func firstLine(t *testing.T, record *rollout.Record) string {
 	t.Helper()

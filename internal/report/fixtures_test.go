@@ -228,25 +228,6 @@ func byErrors() *rollout.Record {
 	return r
 }
 
-// bySticking is a run that ended because its share could not be measured.
-func bySticking() *rollout.Record {
-	detail := "all 120 flows were answered by one pod, and 2 were ready: the balancer keeps this client on a pod."
-	r := rolledBack(rollout.ReasonInvalidSticky, detail)
-	r.Stages = []rollout.StageRecord{seedBaseline(), judged(passed("50", 50, 1, 1, sampled("80/TCP", 120, 0, 50)), rollout.Invalid, rollout.ReasonInvalidSticky, detail)}
-	return r
-}
-
-// longNames is a run whose every name is as long as it may be.
-func longNames() *rollout.Record {
-	r := byErrors()
-	name := strings.Repeat("session-broker-", 5)[:63]
-	r.Namespace, r.Service = strings.Repeat("europe-west-production-", 3)[:63], name
-	r.Stable.Deployment, r.Canary.Deployment = name+"-blue", name+"-green"
-	r.Stable.Images = []string{"europe-west4-docker.pkg.dev/acme-production/containers/" + name + ":2026.11.02-1f0c2a9b7d3e"}
-	r.Canary.Images = []string{"europe-west4-docker.pkg.dev/acme-production/containers/" + name + "@sha256:" + strings.Repeat("0123456789abcdef", 4)}
-	return r
-}
-
 func byCrash() *rollout.Record {
 	r := rolledBack(rollout.ReasonCrashLoop, "Pod new-nginx-5f7d-x2sjz does not serve: back-off restarting failed container.")
 	r.Stages = []rollout.StageRecord{seedBaseline(), moved("50", 50, 1, 1, rollout.ReasonCrashLoop, "1 of 1 canary pods crashes.")}
