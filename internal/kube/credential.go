@@ -81,14 +81,9 @@ func present(config *clientcmdapi.Config, name, source string) error {
 	used := config.Contexts[name]
 	files := []struct{ field, path string }{{"certificate-authority", config.Clusters[used.Cluster].CertificateAuthority}}
 	if user := config.AuthInfos[used.AuthInfo]; user != nil {
-		// Data and a token win over files of the same.
 		files = append(files, []struct{ field, path string }{
-			{"client-certificate", without(user.ClientCertificate, user.ClientCertificateData)},
-			{"client-key", without(user.ClientKey, user.ClientKeyData)}, {"tokenFile", user.TokenFile},
+			{"client-certificate", user.ClientCertificate}, {"client-key", user.ClientKey}, {"tokenFile", user.TokenFile},
 		}...)
-	}
-	if cluster := config.Clusters[used.Cluster]; len(cluster.CertificateAuthorityData) > 0 || cluster.InsecureSkipTLSVerify {
-		files = files[1:]
 	}
 	var missing []string
 	for _, file := range files {
@@ -105,14 +100,6 @@ func present(config *clientcmdapi.Config, name, source string) error {
 	return fmt.Errorf("%s names files that cannot be read here: %s\n"+
 		"  hint: a container action sees nothing of the runner's home; where the files are, kubectl config view --raw --flatten --minify makes a kubeconfig that holds them",
 		source, strings.Join(missing, ", "))
-}
-
-// without is a path, or none where its content is given.
-func without(path string, data []byte) string {
-	if len(data) > 0 {
-		return ""
-	}
-	return path
 }
 
 // readable reports whether a file can be read.
