@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -106,7 +107,7 @@ func certificates(data []byte) error {
 		found++
 	}
 	if found == 0 {
-		return fmt.Errorf("certificates as PEM, or the same in base64: it holds none")
+		return errors.New("certificates as PEM, or the same in base64: it holds none")
 	}
 	return nil
 }

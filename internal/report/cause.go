@@ -2,7 +2,6 @@ package report
 
 import (
 	"slices"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -69,8 +68,5 @@ func queryClause(q rollout.QueryRecord) string {
 func clause(reason rollout.Reason) string {
 	text := words(reason)
 	first, size := utf8.DecodeRuneInString(text)
-	if strings.HasPrefix(text, "Stable ") { // the word of the contract, and no name
-		return "stable " + strings.TrimPrefix(text, "Stable ")
-	}
 	return string(unicode.ToLower(first)) + text[size:]
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"regexp"
 	"strconv"
@@ -64,7 +65,7 @@ func requireJUnit(t *testing.T, document []byte) {
 	counts, said := map[string]int{}, map[string]string{}
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)
@@ -112,7 +113,7 @@ func requireAttributes(t *testing.T, element xml.StartElement, r rule) map[strin
 		require.NotContains(t, a.Value, "\n")
 		attributes[a.Name.Local] = a.Value
 	}
-	for _, name := range strings.Fields(r.required) {
+	for name := range strings.FieldsSeq(r.required) {
 		require.Contains(t, attributes, name, element.Name.Local)
 	}
 	for _, number := range []string{"tests", "failures", "errors", "skipped"} {
