@@ -7,6 +7,7 @@
 # make compare    a rollout beside the same moves with kubectl
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make sim        how often the verdict errs behind balancers of every kind, simulated
+# make pictures   the gallery of docs/report.md, from the records of the tests
 # make generate   action.yml and the README's tables, from internal/config
 
 SHELL := /bin/bash
@@ -31,7 +32,7 @@ SIM_FLAGS ?=
 # -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -137,6 +138,22 @@ verify:
 
 generate:
 	go test ./internal/config -run Generated -update
+
+# The gallery of docs/report.md, as GitHub shows it: from the goldens of internal/report, so
+# run its tests with -update first. docs/render has a program for other files and widths.
+STATES := promoted-tcp-udp held rolled-back-share rolled-back-errors rolled-back-query rolled-back-crash invalid \
+  interrupted refused rollback-failed long-names twenty-stages hostile
+# Beside them; of the longest two there is no dark one, for the size of the repository.
+NARROW := rolled-back-errors-light-780 rolled-back-errors-light-390 promoted-tcp-udp-dark-780 promoted-tcp-udp-dark-390
+pictures: picture-packages
+	cd docs/render && npm ci && npm run render -- out $(STATES:%=../../internal/report/testdata/%.md)
+	mkdir -p docs/images/report
+	for name in $(STATES:%=%-light-1012) $(patsubst %,%-dark-1012,$(filter-out twenty-stages hostile,$(STATES))) $(NARROW); do \
+	  pngquant --force --strip --speed 1 --output docs/images/report/$$name.png 64 docs/render/out/$$name.png || exit 1; done
+
+picture-packages:
+	@test/packages.sh chromium:chromium npm:npm pngquant:pngquant \
+	  '/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf:fonts-noto-color-emoji' '/usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf:fonts-liberation'
 
 # Everything of the demo stands in this one command; see docs/demo.md.
 demo: build

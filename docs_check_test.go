@@ -88,6 +88,7 @@ func lines(block string) []string {
 
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	picture = regexp.MustCompile(`<(?:img|source)\b[^>]*?\bsrc(?:set)?="([^"]+)"`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	symbols = regexp.MustCompile(`[^a-z0-9 _-]`)
 )
@@ -95,7 +96,7 @@ var (
 // links checks the links of a line, without those that leave the repository.
 func links(dir, line string) []string {
 	var problems []string
-	for _, link := range captures(link, line) {
+	for _, link := range slices.Concat(captures(link, line), captures(picture, line)) {
 		if strings.Contains(link, "://") {
 			continue
 		}

@@ -42,6 +42,7 @@ func wrongDocuments(t *testing.T, known facts) {
 	tests := []struct{ name, text, problem string }{
 		{"link", "[a](docs/nowhere.md)", `docs/nowhere.md does not exist`},
 		{"image", "![a](docs/images/nothing.png)", `docs/images/nothing.png does not exist`},
+		{"picture", `<picture><source srcset="docs/images/nothing.png"><img src="docs/images/verdict.svg"></picture>`, `docs/images/nothing.png does not exist`},
 		{"anchor", "[a](SECURITY.md#nothing)", `SECURITY.md has no heading "nothing"`},
 		{"link after a block", block("sh", "true") + "[a](nowhere.md)", `nowhere.md does not exist`},
 		{"command", block("sh", "l4-canary promote"), `l4-canary has no command "promote"`},

@@ -22,12 +22,16 @@ type Command struct {
 	Environ        []string
 	Dir            string // relative paths start here
 	Contained      bool   // in a container, where 127.0.0.1 is nobody else
+
+	veil *veil // over all that is written, from Run on
 }
 
 // Run carries out one command line. Without a command it is the action's: what
 // the input "command" says.
 func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 	code := ExitOK
+	c.veil = &veil{}
+	c.Stdout, c.Stderr = veiled{c.Stdout, c.veil}, veiled{c.Stderr, c.veil}
 	root := &cobra.Command{
 		Use:           "l4-canary",
 		Short:         "Staged releases of TCP and UDP services by pod counts, judged by the observed split",

@@ -40,6 +40,7 @@ func (j *journal) event(ctx context.Context, event kube.Event) {
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), toldIn)
 	defer cancel()
+	event.Note = string(j.veil.hide([]byte(event.Note)))
 	err := j.tell(limited, event)
 	if err == nil {
 		return

@@ -28,6 +28,7 @@ type journal struct {
 	log      *slog.Logger
 	options  config.Faces
 	path     func(string) string // a file's name as the process sees it
+	veil     *veil               // over what is written
 	logs     *kube.Cluster
 	tell     func(context.Context, kube.Event) error // nil: nobody listens
 
@@ -94,20 +95,26 @@ func (j *journal) Save(record *rollout.Record) {
 
 // write writes report files and summary.
 func (j *journal) write(record *rollout.Record) {
-	var markdown, document bytes.Buffer
+	var markdown, document, cases bytes.Buffer
 	if err := report.Markdown(&markdown, record, version); err != nil {
 		j.warn("making the report", err)
 	}
-	j.markdown = markdown.Bytes()
+	j.markdown = j.veil.hide(markdown.Bytes())
 	if err := report.JSON(&document, record, version); err != nil {
 		j.warn("making the JSON report", err)
 	}
-	if j.options.JobSummary {
-		j.warn("writing the job summary", j.platform.Summary(report.Limit(markdown.Bytes(), summaryLimit)))
+	if err := report.JUnit(&cases, record, version); err != nil {
+		j.warn("making the JUnit report", err)
 	}
-	for path, data := range map[string][]byte{j.options.ReportMarkdown: markdown.Bytes(), j.options.ReportJSON: document.Bytes()} {
-		if path != "" {
-			j.warn("writing the report", j.platform.WriteFile(j.path(path), data))
+	if j.options.JobSummary {
+		j.warn("writing the job summary", j.platform.Summary(report.Limit(j.markdown, summaryLimit)))
+	}
+	for _, file := range []struct {
+		path string
+		data []byte
+	}{{j.options.ReportMarkdown, markdown.Bytes()}, {j.options.ReportJSON, document.Bytes()}, {j.options.ReportJUnit, cases.Bytes()}} {
+		if file.path != "" {
+			j.warn("writing the report", j.platform.WriteFile(j.path(file.path), j.veil.hide(file.data)))
 		}
 	}
 }

@@ -19,10 +19,10 @@ import (
 func TestVerdictIsWritten(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	name := filepath.Join(t.TempDir(), "report.json")
+	name, cases := filepath.Join(t.TempDir(), "report.json"), filepath.Join(t.TempDir(), "report.xml")
 	j := &journal{
 		platform: ci.New(ci.Options{Getenv: func(string) string { return "" }, Stdout: &out}), log: slog.New(slog.DiscardHandler),
-		options: config.Faces{ReportJSON: name}, path: func(name string) string { return name },
+		options: config.Faces{ReportJSON: name, ReportJUnit: cases}, path: func(name string) string { return name },
 	}
 	written := func() string {
 		data, err := os.ReadFile(name)
@@ -38,4 +38,7 @@ func TestVerdictIsWritten(t *testing.T) {
 	record.Stages = append(record.Stages, rollout.StageRecord{Name: "100"})
 	j.Save(record)
 	require.Contains(t, written(), `"name": "100"`)
+	data, err := os.ReadFile(cases)
+	require.NoError(t, err)
+	require.Contains(t, string(data), `<testcase name="100 %"`, "all of them are of the same moment")
 }

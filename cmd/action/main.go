@@ -9,8 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/org/l4-canary/internal/config"
+	"github.com/org/l4-canary/internal/kube"
 )
 
 func main() {
@@ -22,9 +26,11 @@ func main() {
 	if err != nil {
 		dir = "."
 	}
+	kube.Quiet()
+	environ := os.Environ()
 	command := Command{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Environ: os.Environ(), Dir: dir, Contained: exists("/.dockerenv") || exists("/run/.containerenv"),
+		Getenv: keep(environ), Environ: environ, Dir: dir, Contained: exists("/.dockerenv") || exists("/run/.containerenv"),
 	}
 	args := os.Args[1:]
 	if filepath.Base(os.Args[0]) == postName {
@@ -45,6 +51,21 @@ func obey(signals <-chan os.Signal, cancel func()) {
 	case <-time.After(patience):
 	}
 	os.Exit(int(ExitInterrupted))
+}
+
+// keep remembers the environment and takes the secret inputs out of it: programs that the
+// process starts, such as a kubeconfig's exec plugin, inherit the rest.
+func keep(environ []string) func(string) string {
+	kept := map[string]string{}
+	for _, entry := range environ {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			kept[name] = value
+		}
+	}
+	for _, name := range config.SecretVariables() {
+		_ = os.Unsetenv(name) // it fails for names that no variable can have
+	}
+	return func(name string) string { return kept[name] }
 }
 
 func exists(path string) bool {

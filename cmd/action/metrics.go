@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/metric"
 	"github.com/org/l4-canary/internal/preflight"
@@ -39,10 +38,7 @@ func (c *Command) metrics(o config.Prometheus) (metrics, error) {
 	if err != nil {
 		problems = append(problems, problemsOf("prometheus-url", err)...)
 	}
-	platform := ci.New(ci.Options{Getenv: c.Getenv, Stdout: c.Stderr})
-	for _, secret := range server.Secrets {
-		platform.Mask(secret)
-	}
+	c.mask(server.Secrets)
 	text := o.Queries
 	if !metric.IsYAML(text) {
 		data, failed := os.ReadFile(c.path(text))

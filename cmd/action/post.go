@@ -59,7 +59,7 @@ func (c *Command) post(ctx context.Context, values config.Values, _ []string) (E
 	j.comment.at(found)
 	left, why, err := c.leftover(ctx, found, options, me)
 	if err != nil {
-		return exitOf(err), err
+		return exitOf(err), c.away(found, err)
 	}
 	if left == nil {
 		return j.nothingToFinish(ctx, why)

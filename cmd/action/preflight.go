@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/org/l4-canary/internal/config"
@@ -131,14 +133,19 @@ func (p *prepared) asks() bool {
 	return tcp && (learns || p.options.Smoke) && p.options.Mode != rollout.Bootstrap
 }
 
+// away adds to an API server's silence the reason that can be seen from here.
+func (c *Command) away(found connection, err error) error {
+	if found.Connection == nil || !c.Contained || !errors.Is(err, syscall.ECONNREFUSED) || !found.Loopback() {
+		return err
+	}
+	return fmt.Errorf("%w\n  hint: %s is this container itself, and not the runner: use the host action, or run the binary on the runner, or use an address of the cluster that containers reach", err, found.Config.Host)
+}
+
 // explain adds to an API server's refusal everything else that the credentials lack,
 // and to its silence the reason that can be seen from here.
 func (c *Command) explain(ctx context.Context, p *prepared, err error) error {
-	switch {
-	case kube.Unreachable(err) && c.Contained && p.Loopback():
-		return fmt.Errorf("%w\n  hint: %s is this container itself; run the binary on the runner, or use the cluster's address", err, p.Config.Host)
-	case !kube.Forbidden(err):
-		return err
+	if !kube.Forbidden(err) {
+		return c.away(p.connection, err)
 	}
 	// How the rollout would go is not known yet: what any could need counts.
 	facts := preflight.Facts{Namespace: p.record.Namespace}

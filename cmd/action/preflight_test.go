@@ -1,9 +1,9 @@
 package main
 
 import (
-	"errors"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +18,7 @@ import (
 // TestExplainLoopback: in a container, 127.0.0.1 is nobody else.
 func TestExplainLoopback(t *testing.T) {
 	t.Parallel()
-	refused := &url.Error{Op: "Get", URL: "https://127.0.0.1:6443/version", Err: errors.New("connection refused")}
+	refused := &url.Error{Op: "Get", URL: "https://127.0.0.1:6443/version", Err: syscall.ECONNREFUSED}
 	for name, row := range map[string]struct {
 		contained bool
 		server    string
@@ -36,7 +36,8 @@ func TestExplainLoopback(t *testing.T) {
 			require.ErrorIs(t, err, refused)
 			require.Equal(t, ExitUnreachable, exitOf(err))
 			if row.hinted {
-				require.ErrorContains(t, err, "hint: "+row.server+" is this container itself")
+				require.EqualError(t, err, refused.Error()+"\n  hint: "+row.server+" is this container itself, and not the runner: "+
+					"use the host action, or run the binary on the runner, or use an address of the cluster that containers reach")
 				return
 			}
 			require.Equal(t, refused, err)

@@ -105,10 +105,12 @@ type connection struct {
 func (c *Command) connect(o config.Place, say func(string, ...any)) (connection, error) {
 	found, err := kube.Connect(kube.Login{
 		Kubeconfig: o.Kubeconfig, Context: o.Context, Env: c.Getenv("KUBECONFIG"), Home: c.Getenv("HOME"),
+		Server: o.Server, Authority: o.Authority, Token: o.Token,
 	})
 	if err != nil {
 		return connection{}, usage(err)
 	}
+	c.mask(found.Secrets)
 	say("cluster found", "kubeconfig", found.Source, "context", found.Context, "server", found.Config.Host)
 	client, err := kube.NewClient(found.Config, "l4-canary/"+version)
 	return connection{found, client}, err

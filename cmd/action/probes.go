@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/inside"
 	"github.com/org/l4-canary/internal/manifest"
@@ -29,10 +28,7 @@ func (c *Command) probesOf(input string) (spec.Probes, inside.Spec, error) {
 		Getenv:   c.Getenv,
 		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(c.path(name)) },
 	}))
-	platform := ci.New(ci.Options{Getenv: c.Getenv, Stdout: c.Stderr})
-	for _, secret := range probes.Secrets {
-		platform.Mask(secret)
-	}
+	c.mask(probes.Secrets)
 	return probes, kept, err
 }
 

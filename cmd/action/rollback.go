@@ -103,18 +103,18 @@ func (c *Command) undo(ctx context.Context, client *kube.Client, lease *kube.Lea
 
 // find connects and reads the Service's Lease and what it remembers, nil if there is none.
 func (c *Command) find(ctx context.Context, place config.Place, record *rollout.Record, say func(string, ...any),
-) (connection, *kube.LeaseRecord, *rollout.Memory, error) {
-	found, err := c.connect(place, say)
+) (found connection, lease *kube.LeaseRecord, memory *rollout.Memory, err error) {
+	found, err = c.connect(place, say)
 	if err != nil {
 		return connection{}, nil, nil, err
 	}
-	client := found.client
+	defer func() { err = c.away(found, err) }()
 	if record.Namespace == "" {
 		record.Namespace = found.Namespace
 	}
 	if record.Service == "" {
 		var services []string
-		if services, err = client.Leases(ctx, record.Namespace); err != nil || len(services) == 0 {
+		if services, err = found.client.Leases(ctx, record.Namespace); err != nil || len(services) == 0 {
 			return found, nil, nil, err
 		}
 		if len(services) > 1 {
@@ -123,11 +123,11 @@ func (c *Command) find(ctx context.Context, place config.Place, record *rollout.
 		}
 		record.Service = services[0]
 	}
-	lease, err := client.ReadLease(ctx, record.Namespace, record.Service)
+	lease, err = found.client.ReadLease(ctx, record.Namespace, record.Service)
 	if err != nil || lease == nil {
 		return found, nil, nil, err
 	}
-	memory, err := rollout.ReadMemory(lease.State)
+	memory, err = rollout.ReadMemory(lease.State)
 	if err != nil {
 		return found, nil, nil, usage(err)
 	}

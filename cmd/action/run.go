@@ -199,6 +199,7 @@ func (c *Command) newJournal(ctx context.Context, faces config.Faces, warnings [
 	platform.Mask(c.githubToken(faces))
 	return &journal{
 		comment: c.newAnnouncer(ctx, faces), platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
+		veil: c.veil,
 		cancelled: func() bool { return ctx.Err() != nil },
 	}
 }

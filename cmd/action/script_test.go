@@ -38,6 +38,8 @@ func TestMain(m *testing.M) {
 //	    it is there, it becomes of that kind.
 //	comment FILE  adds a comment of a job to the pull request.
 //	comments NUMBER FILE  asserts how many comments there are, and writes them to a file.
+//	plant  writes kubeconfigs with every kind of credential for the server of "cluster".
+//	clean FILE…  asserts that no secret is in what was written, and empties out/.
 //	prometheus VALUE  starts a Prometheus server that gives one value for nearly every
 //	    query; sets PROMETHEUS, its address, and METRIC_PASSWORD.
 func TestScript(t *testing.T) {
@@ -49,12 +51,13 @@ func TestScript(t *testing.T) {
 		ContinueOnError:     true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			env.Values[serverKey{}], env.Values[forgeKey{}] = &apiServer{}, &forge{}
+			env.Values[serverKey{}], env.Values[forgeKey{}], env.Values[plantedKey{}] = &apiServer{}, &forge{}, new(string)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "cluster": startCluster, "read": read, "endpoint": startEndpoint, "prometheus": startPrometheus,
 			"forge": startForge, "comment": addComment, "comments": listComments,
+			"plant": plant, "clean": clean,
 		},
 	})
 }

@@ -80,6 +80,8 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // refuse answers as a server that turns its callers down.
 func (s *apiServer) refuse(w http.ResponseWriter, r *http.Request) bool {
 	switch {
+	case s.kind == "echo" && r.URL.Path != "/version":
+		status(w, http.StatusBadRequest, "BadRequest", "no such host behind this proxy; your request was Authorization: "+r.Header.Get("Authorization"))
 	case s.kind == "unauthorized" || r.Header.Get("Authorization") != "Bearer "+secretToken:
 		status(w, http.StatusUnauthorized, "Unauthorized", "Unauthorized")
 	case s.kind == "forbidden" && r.URL.Path != "/version":
@@ -216,7 +218,8 @@ func service() string {
 		"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.7"}]}}}`
 }
 
-// startCluster starts an API server for the rest of the script. "gone" is one that
+// startCluster starts an API server for the rest of the script, and sets SERVER, CA (in base64),
+// TOKEN and TEXT, the kubeconfig itself. "gone" is one that
 // has stopped listening; "untrusted" one whose certificate nobody knows.
 func startCluster(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -261,6 +264,10 @@ users:
   user: {token: %s}
 `, server.URL, authority, secretToken)
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "cluster.yaml"), []byte(kubeconfig), 0o600))
+	ts.Setenv("SERVER", server.URL)
+	ts.Setenv("CA", authority)
+	ts.Setenv("TOKEN", secretToken)
+	ts.Setenv("TEXT", kubeconfig)
 }
 
 // read asserts that the API server was asked, so that "nothing was written" says

@@ -109,3 +109,14 @@ func ownVariable(name string) string {
 func known(command, name string) bool {
 	return slices.ContainsFunc(ForCommand(command), func(i Input) bool { return i.Name == name })
 }
+
+// SecretVariables are the names under which a secret input can stand in the environment.
+func SecretVariables() []string {
+	var names []string
+	for _, input := range table() {
+		if input.Secret {
+			names = append(append(names, inputVariables(input.Name)...), ownVariable(input.Name))
+		}
+	}
+	return names
+}

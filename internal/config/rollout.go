@@ -77,6 +77,7 @@ type Faces struct {
 	GitHubToken    string // never to be shown
 	ReportMarkdown string // paths; empty: not written
 	ReportJSON     string
+	ReportJUnit    string
 	OutputsFile    string
 }
 
@@ -109,16 +110,9 @@ func (r *reader) faces() Faces {
 		GitHubToken:    r.text("github-token"),
 		ReportMarkdown: r.text("report-markdown"),
 		ReportJSON:     r.text("report-json"),
+		ReportJUnit:    r.text("report-junit"),
 		OutputsFile:    r.text("outputs-file"),
 	}
-}
-
-// Place is where a rollout is to be found.
-type Place struct {
-	Kubeconfig string // path, YAML, base64 or "in-cluster"; empty: the usual places
-	Context    string
-	Namespace  string
-	Service    string
 }
 
 // Rollback are the options of the command rollback.
@@ -143,12 +137,6 @@ type Status struct {
 	Place
 
 	Output string // table or json
-}
-
-func (r *reader) place() Place {
-	return Place{
-		Kubeconfig: r.text("kubeconfig"), Context: r.text("context"), Namespace: r.object("namespace"), Service: r.object("service"),
-	}
 }
 
 // ParseRollback turns the values of rollback into options. The error is [Problems].

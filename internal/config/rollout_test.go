@@ -43,7 +43,7 @@ func TestParseRunEverything(t *testing.T) {
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
 		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
 		"comment": "On-Failure", "comment-key": " eu west ", "github-token": "ghs_s3cret",
-		"report-markdown": "out/report.md", "report-json": "out/report.json", "outputs-file": "out/outputs.env",
+		"report-markdown": "out/report.md", "report-json": "out/report.json", "report-junit": "out/report.xml", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
 	require.Equal(t, config.Run{
@@ -68,7 +68,7 @@ func TestParseRunEverything(t *testing.T) {
 		},
 		Faces: config.Faces{
 			Comment: "on-failure", CommentKey: "eu west", GitHubToken: "ghs_s3cret",
-			ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", OutputsFile: "out/outputs.env",
+			ReportMarkdown: "out/report.md", ReportJSON: "out/report.json", ReportJUnit: "out/report.xml", OutputsFile: "out/outputs.env",
 		},
 		OnExisting: "refuse",
 	}, run)

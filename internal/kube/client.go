@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,10 +22,15 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+	"k8s.io/klog/v2"
 )
 
 // FieldManager owns the fields that the tool applies.
 const FieldManager = "l4-canary"
+
+// Quiet keeps the client library from logging to the process's stderr: what goes wrong comes
+// back as an error, and a line of its own passes by what takes secrets out of ours.
+func Quiet() { klog.SetSlogLogger(slog.New(slog.DiscardHandler)) }
 
 // Client talks to one cluster.
 type Client struct {

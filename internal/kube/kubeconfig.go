@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,6 +30,7 @@ type Connection struct {
 	Source    string // in words: which file, or "the kubeconfig input"
 
 	TokenExpires time.Time // of a bearer token that says so; zero for all other credentials
+	Secrets      []string  // tokens, passwords and keys: what must be starred out of a log
 }
 
 // Login says where a kubeconfig is looked for.
@@ -38,22 +39,32 @@ type Login struct {
 	Env        string // $KUBECONFIG: paths, separated as in PATH
 	Home       string // for .kube/config
 	Context    string // empty takes the kubeconfig's current one
+
+	Server    string // URL; stands for a kubeconfig, and needs Token
+	Authority []byte // PEM; nil: those that the machine trusts
+	Token     string
 }
 
 // Connect finds the kubeconfig and reads it. It does not talk to the cluster.
 func Connect(l Login) (*Connection, error) {
-	if l.Kubeconfig == inCluster {
+	switch {
+	case l.Server != "":
+		return l.direct(), nil
+	case l.Kubeconfig == inCluster:
 		config, err := rest.InClusterConfig()
 		if err != nil {
 			return nil, fmt.Errorf("input %q is %q: %w", "kubeconfig", inCluster, err)
 		}
-		return &Connection{Config: config, Namespace: "default", Source: inCluster}, nil
+		return &Connection{Config: config, Namespace: "default", Source: inCluster, Secrets: secrets(config)}, nil
 	}
 	raw, source, err := l.read()
 	if err != nil {
 		return nil, err
 	}
 	if err = check(raw, l.Context, source); err != nil {
+		return nil, err
+	}
+	if err = present(raw, l.Context, source); err != nil {
 		return nil, err
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, l.Context, &clientcmd.ConfigOverrides{}, nil)
@@ -72,19 +83,7 @@ func Connect(l Login) (*Connection, error) {
 	if err = usable(config, source); err != nil {
 		return nil, err
 	}
-	return &Connection{Config: config, Namespace: namespace, Context: name, Source: source, TokenExpires: expiry(config.BearerToken)}, nil
-}
-
-// usable says why a kubeconfig that is sound cannot work where the process runs.
-func usable(config *rest.Config, source string) error {
-	plugin := config.ExecProvider
-	if plugin == nil {
-		return nil
-	}
-	if _, err := exec.LookPath(plugin.Command); err != nil {
-		return fmt.Errorf("%s: its exec plugin %q is not on the PATH: install it where this runs, or use a kubeconfig with a token; a container action has none of the runner's programs", source, plugin.Command)
-	}
-	return nil
+	return &Connection{Config: config, Namespace: namespace, Context: name, Source: source, TokenExpires: expiry(config.BearerToken), Secrets: secrets(config)}, nil
 }
 
 // Loopback reports whether the server is on the very machine, or container, that the
@@ -143,12 +142,20 @@ func (l Login) read() (*clientcmdapi.Config, string, error) {
 	config, err := rules.Load()
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, source, fmt.Errorf("no kubeconfig at %s: set the input %q to a path, to YAML or base64 text, or to %q",
-			source, "kubeconfig", inCluster)
+		return nil, source, fmt.Errorf("no kubeconfig at %s: set the input %q to a path, to YAML or base64 text, or to %q%s",
+			source, "kubeconfig", inCluster, l.nothingGiven())
 	case err != nil:
 		return nil, source, fmt.Errorf("reading %s: %w", source, err)
 	}
 	return config, source, nil
+}
+
+// nothingGiven says why nothing may have been given.
+func (l Login) nothingGiven() string {
+	if l.Kubeconfig != "" || l.Env != "" {
+		return ""
+	}
+	return "\n  hint: a secret that does not exist, or that a fork may not have, is empty, and an empty input counts as none"
 }
 
 // paths are the files to load, merged as kubectl does.
@@ -164,13 +171,17 @@ func (l Login) paths() ([]string, string) {
 	}
 }
 
+// byteOrderMark is what some editors begin a text with.
+const byteOrderMark = "\ufeff"
+
 // inline is the kubeconfig itself where the value is one, as YAML or base64, which
 // may be wrapped as base64(1) does and lack its padding.
 func inline(value string) ([]byte, bool) {
+	value = strings.TrimPrefix(value, byteOrderMark)
 	packed := strings.TrimRight(strings.Join(strings.Fields(value), ""), "=")
 	decoded, err := base64.RawStdEncoding.DecodeString(packed)
 	if err == nil && strings.Contains(string(decoded), "apiVersion") {
-		return decoded, true
+		return bytes.TrimPrefix(decoded, []byte(byteOrderMark)), true
 	}
 	return []byte(value), strings.Contains(value, "apiVersion") || strings.Contains(value, "\n")
 }

@@ -107,7 +107,7 @@ func rests(s rollout.StageRecord) []string {
 func (p page) why() []string {
 	var sentences []string
 	if p.Message != "" {
-		sentences = append(sentences, sentence(p.Message))
+		sentences = append(sentences, said(p.Message))
 	}
 	if stage := p.last(); stage != nil && stage.Detail != "" && !strings.Contains(p.Message, stage.Detail) {
 		sentences = append(sentences, sentence(stage.Detail))
@@ -118,6 +118,28 @@ func (p page) why() []string {
 		sentences = append(sentences, fmt.Sprintf("The rollback stopped%s at %d stable + %d canary pods: %s", took(b), b.Stable, b.Canary, prose(b.Err)))
 	}
 	return sentences
+}
+
+// said is what the program said, which is a list where it found several things. Advice stands
+// in the line of what it is for.
+func said(message string) string {
+	const mostFound = 50
+	var found []string
+	for line := range strings.Lines(strings.TrimSpace(message)) {
+		hint, advice := strings.CutPrefix(strings.TrimSpace(line), "hint: ")
+		switch {
+		case strings.TrimSpace(line) == "":
+		case advice && len(found) > 0:
+			found[len(found)-1] += " Hint: " + prose(hint) + "." // it may begin with a command
+		default:
+			found = append(found, sentence(strings.TrimSpace(line)))
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	left := len(found) - mostFound
+	return "* " + strings.Join(found[:min(len(found), mostFound)], "\n> * ") + strings.ReplaceAll(more(left, "thing"), "\n", "\n> ")
 }
 
 // took is how long a rollback lasted, if that is known.

@@ -30,7 +30,8 @@ func (p page) chart() string {
 	if stage == nil || p.Outcome == rollout.Aborted || p.Outcome == rollout.Refused {
 		return ""
 	}
-	if p.Outcome == rollout.RolledBack || p.Outcome == rollout.RollbackFailed {
+	switch {
+	case p.Outcome == rollout.RolledBack || p.Outcome == rollout.RollbackFailed, p.Outcome == rollout.Stopped && !p.takenOver():
 		return p.reasonChart(*stage)
 	}
 	return splitChart(p.Stages)
@@ -43,6 +44,8 @@ func (p page) reasonChart(stage rollout.StageRecord) string {
 		return failureChart(p.Stages)
 	case rollout.ReasonFailLatency:
 		return latencyChart(p.Stages)
+	case rollout.ReasonFailMetric:
+		return queryChart(stage)
 	case rollout.ReasonFailShare, rollout.ReasonInconclusive:
 		return bandChart(stage)
 	}
@@ -73,8 +76,9 @@ func splitChart(stages []rollout.StageRecord) string {
 	}.String()
 }
 
-// bandChart sets the interval of the stage that failed against the band it had
-// to lie in: two level lines, and three bars that ought to stand between them.
+// bandChart sets the interval of the stage that failed against what was expected and the
+// band it had to lie in: three level lines, and three bars that ought to stand between the
+// outer ones.
 func bandChart(s rollout.StageRecord) string {
 	if s.Observed == nil || s.Expected == nil || s.Band == (stats.Interval{}) {
 		return ""
@@ -86,11 +90,11 @@ func bandChart(s rollout.StageRecord) string {
 	lo, hi := 100*s.Band.Lo, 100*s.Band.Hi
 	low, high := 100*s.Interval.Lo, 100*s.Interval.Hi
 	return xychart{
-		palette: []string{red, blue, blue},
+		palette: []string{red, blue, grey, blue},
 		labels:  []string{"at least", "observed", "at most"}, axis: axis,
 		value: "canary share, %", top: ceiling(max(hi, high)),
-		series: []series{{"bar", []float64{low, float64(*s.Observed), high}}, {"line", level(lo, 3)}, {"line", level(hi, 3)}},
-		note: fmt.Sprintf("Share of new flows that the canary answered at %s. Bars: observed, with its interval. Between the lines, %s%s%%, it would have passed.",
+		series: []series{{"bar", []float64{low, float64(*s.Observed), high}}, {"line", level(lo, 3)}, {"line", level(float64(*s.Expected), 3)}, {"line", level(hi, 3)}},
+		note: fmt.Sprintf("Share of new flows that the canary answered at %s. Bars: observed, with its interval. Grey line: expected. Between the blue lines, %s%s%%, it would have passed.",
 			stageName(s), spread(s.Band), space),
 	}.String()
 }
@@ -182,7 +186,7 @@ type series struct {
 // too: https://mermaid.js.org/syntax/xyChart.html
 func (c xychart) String() string {
 	var b strings.Builder
-	b.WriteString("```mermaid\n---\nconfig:\n  xyChart: { height: 260, width: 760 }\n")
+	b.WriteString("```mermaid\n---\nconfig:\n  xyChart: { height: 260, width: 600 }\n")
 	fmt.Fprintf(&b, "  themeVariables: { xyChart: { backgroundColor: transparent, plotColorPalette: %q } }\n---\nxychart-beta\n", strings.Join(c.palette, ", "))
 	quoted := make([]string, 0, len(c.labels))
 	for _, label := range c.labels {

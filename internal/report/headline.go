@@ -19,29 +19,29 @@ func (p page) headline() string {
 
 // end is how the run ended, or where it stands.
 func (p page) end() string {
-	service, old, canary := codeUpTo(p.Namespace+"/"+p.Service, 120), image(p.Stable), image(p.Canary)
+	service, old, canary := p.place(), image(p.Stable), image(p.Canary)
 	at := ""
 	if stage := p.last(); stage != nil {
 		at = " at " + stageName(*stage)
 	}
 	switch p.Outcome {
 	case rollout.Promoted:
-		return fmt.Sprintf("### ✅ Promoted: %s → %s", service, canary)
+		return fmt.Sprintf("### ✅ Promoted: %s → %s", service, canary) + p.because()
 	case rollout.Held:
 		return fmt.Sprintf("### ⏸️ Held%s: %s serves %s beside %s", at, service, canary, old)
 	case rollout.RolledBack:
-		return fmt.Sprintf("### ❌ Rolled back%s: %s stays on %s", at, service, old)
+		return fmt.Sprintf("### ❌ Rolled back%s: %s stays on %s", at, service, old) + p.because()
 	case rollout.RollbackFailed:
-		return fmt.Sprintf("### 🆘 Rollback failed%s: %s needs a person", at, service)
+		return fmt.Sprintf("### 🆘 Rollback failed%s: %s needs a person", at, service) + p.because()
 	case rollout.Aborted:
-		return fmt.Sprintf("### ⛔ Aborted%s: %s stays on %s", at, service, old)
+		return fmt.Sprintf("### ⛔ Aborted%s: %s stays on %s", at, service, old) + p.because()
 	case rollout.Refused:
-		return fmt.Sprintf("### ⛔ Refused: %s was not changed", service)
+		return fmt.Sprintf("### ⛔ Refused: %s was not changed", service) + p.because()
 	case rollout.Interrupted:
 		return fmt.Sprintf("### ⏹️ Interrupted%s: %s is as the run left it", at, service)
 	case rollout.Stopped:
 		if !p.takenOver() {
-			return fmt.Sprintf("### ⏹️ Stopped%s: %s is as the run left it", at, service)
+			return fmt.Sprintf("### ⏹️ Stopped%s: %s is as the run left it", at, service) + p.because()
 		}
 		return fmt.Sprintf("### ⏹️ Stopped%s: %s is somebody else's now", at, service)
 	case rollout.NothingToDo:
@@ -54,6 +54,12 @@ func (p page) end() string {
 		return fmt.Sprintf("### ⏳ Starting: %s → %s", service, canary)
 	}
 	return fmt.Sprintf("### ⏳ Running%s: %s → %s", at, service, canary)
+}
+
+// place names the Service: of long names both ends of both parts stay.
+func (p page) place() string {
+	const room = 36
+	return codeUpTo(shorten(clean(p.Namespace), room)+"/"+shorten(clean(p.Service), room), 2*room+1)
 }
 
 // takenOver reports whether somebody else goes on with the rollout.
@@ -100,9 +106,6 @@ func (p page) facts() string {
 		}
 	}
 	var sentences []string
-	if p.allPassed() {
-		sentences = append(sentences, "Every stage showed the split its pods should give.")
-	}
 	if p.Inside && len(p.Stages) > 0 {
 		sentences = append(sentences, "**Measured from inside (kube-proxy only).**")
 	}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,8 @@ func fixtures() map[string]*rollout.Record {
 		"rolled-back-query":  byQuery(),
 		"rolled-back-silent": bySilence(),
 		"rolled-back-crash":  byCrash(),
+		"invalid":            bySticking(),
+		"long-names":         longNames(),
 		"rolled-back-image":  byImage(),
 		"rollback-failed":    rollbackFailed(),
 		"aborted":            aborted(),
@@ -48,8 +51,25 @@ func fixtures() map[string]*rollout.Record {
 
 func refused() *rollout.Record {
 	r := ended(seed(), rollout.Refused, rollout.ReasonPreflight, 0)
-	r.Message = `service "nginx" is of type ClusterIP: a rollout needs type LoadBalancer, or input address`
+	r.Message = `service "nginx" is of type ClusterIP
+  hint: a rollout needs type LoadBalancer, or input "address"
+deployment "old-nginx" has 2 of 3 pods ready
+no right to patch deployments/scale in namespace "default"
+  hint: docs/preflight.md has the Role`
 	return r
+}
+
+// TestFindingsAreAList: each thing that was found stands in a line of its own, with its advice,
+// and there is an end to them.
+func TestFindingsAreAList(t *testing.T) {
+	t.Parallel()
+	text := string(markdown(t, refused(), "1.0.0"))
+	require.Contains(t, text, "> * Service \"nginx\" is of type ClusterIP. Hint: a rollout needs type LoadBalancer, or input \"address\".\n"+
+		"> * Deployment \"old-nginx\" has 2 of 3 pods ready.\n> * No right to patch deployments/scale in namespace \"default\". Hint: docs/preflight.md has the Role.\n")
+	require.Equal(t, "A stage failed.", said("a stage failed\n"))
+	require.Equal(t, "Hint: x.", said("hint: x"), "advice for nothing is a thing like others")
+	require.Equal(t, 50, strings.Count(said(strings.Repeat("wrong\n", 60)), "* "))
+	require.Contains(t, said(strings.Repeat("wrong\n", 60)), "\n> \n> …and 10 things more.")
 }
 
 // golden compares whole files, or writes them with -update.

@@ -127,7 +127,7 @@ func failedQueries(s rollout.StageRecord) []string {
 
 // queries are what was asked at every stage.
 func (p page) queries() string {
-	t, rows := newTable("Stage:", "Query", "Allowed", "Worst:", "Last:", "Of", "Asked:", "Verdict"), 0
+	t, rows := newTable("Stage:", "Query", "Verdict", "Worst:", "Allowed", "Last:", "Of", "Asked:"), 0
 	for _, s := range p.Stages {
 		for _, q := range s.Queries {
 			if rows++; rows <= most {
@@ -158,7 +158,7 @@ func queryRow(s rollout.StageRecord, q rollout.QueryRecord) []string {
 	if q.Answered < q.Asked {
 		asked += ", " + count(q.Answered) + " with data"
 	}
-	return []string{stageName(s), codeUpTo(q.Name, 63), allowed, number(q.Worst), number(q.Last), of, asked, queryVerdict(q)}
+	return []string{stageName(s), codeUpTo(q.Name, 63), queryVerdict(q), number(q.Worst), allowed, number(q.Last), of, asked}
 }
 
 // number is a value as it is compared, if there is one.

@@ -80,13 +80,13 @@ func TestQueryThatDecidedIsShown(t *testing.T) {
 	require.Contains(t, page, "**A query is out of its bounds, or had no data** (`FAIL_METRIC`, `resets`, asked 8 times).")
 	require.Contains(t, page, "\n\n**What was asked of Prometheus**\n\n")
 	require.NotContains(t, page, "<b>What was asked")
-	require.Contains(t, page, "| `resets` | at most 0.5, or outside for less than 30\u00a0s | 2.25 | 0.75 | `{pod=\"lobby-green-77d9b-1003\"}` | 8, 7 with data | **fail** |")
-	require.Contains(t, page, "| `sessions` | 10 to 5000 | 812 | 812 | – | 1 | pass |")
+	require.Contains(t, page, "| `resets` | **fail** | 2.25 | at most 0.5, or outside for less than 30\u00a0s | 0.75 | `{pod=\"lobby-green-77d9b-1003\"}` | 8, 7 with data |")
+	require.Contains(t, page, "| `sessions` | pass | 812 | 10 to 5000 | 812 | – | 1 |")
 	require.Contains(t, page, "no pods to tell of")
 	require.Contains(t, page, "and while queries were waited for")
 
 	silent := string(markdown(t, bySilence(), "1.0.0"))
-	require.Contains(t, silent, "| – | – | `asking https://prometheus.example: server error: 503 <html>` | 61, 0 with data | **no data** |")
+	require.Contains(t, silent, "| **no data** | – | at most 0.5, or outside for less than 30\u00a0s | – | `asking https://prometheus.example: server error: 503 <html>` | 61, 0 with data |")
 
 	fine := byQuery()
 	fine.Outcome, fine.Reason, fine.Stages = rollout.Held, rollout.ReasonPass, fine.Stages[:1]

@@ -12,22 +12,19 @@ import (
 // with fewer it is their maximum by another name.
 const enough = 100
 
-// table has a row a stage, and one for those that were not reached.
+// table has a row a stage, and one for those that were not reached. Its first three columns
+// are what a telephone shows: how the stage ended, its pods, and both shares.
 func (p page) table() string {
 	if len(p.Stages) == 0 {
 		return ""
 	}
-	flows := "Flows:"
-	if p.severalPorts() {
-		flows = "Flows<br>of port:"
-	}
-	t := newTable("Verdict", "Stage:", ":Pods<br>"+whole("stable +")+"<br>canary", "Planned:", "Expected:", "Observed<br>"+p.confidence(), flows,
-		"Errors", whole("p50 / p99 ms")+"<br>stable,<br>canary:", "Propa-<br>gation:")
+	t := newTable("Stage", ":Pods<br>planned:", "Observed<br>"+p.confidence(), "Flows:", "Errors",
+		whole("p50 / p99 ms")+"<br>stable<br>canary:", "Propa-<br>gation:")
 	for _, stage := range p.Stages {
 		t.row(p.row(stage)...)
 	}
 	if len(p.NotReached) > 0 {
-		t.row("⬜", targets(p.NotReached), p.notReached(), "", "", "", "", "", "", "")
+		t.row("⬜"+space+targets(p.NotReached), "", p.notReached(), "", "", "", "")
 	}
 	return t.String() + p.legend()
 }
@@ -44,14 +41,13 @@ func (p page) row(s rollout.StageRecord) []string {
 	flows := none
 	if s.Samples > 0 {
 		flows = count(s.Samples)
-		if p.severalPorts() {
+		if p.severalPorts() && p.onlyPort() == "" {
 			flows += "<br>" + portName(s.Port)
 		}
 	}
 	return []string{
-		p.verdict(s), stageName(s), fmt.Sprintf("%d%s+%s%d", s.PlannedStage.Stable, space, space, s.PlannedStage.Canary),
-		share(s.Planned), optionalShare(s.Expected), observed(s.Measurement), flows, failures(s.Measurement),
-		latencies(s.Measurement), propagation,
+		p.verdict(s), fmt.Sprintf("%d%s+%s%d<br>%s", s.PlannedStage.Stable, space, space, s.PlannedStage.Canary, share(s.Planned)),
+		shares(s.Measurement), flows, failures(s.Measurement), latencies(s.Measurement), propagation,
 	}
 }
 
@@ -63,22 +59,24 @@ func (p page) confidence() string {
 	return target(p.Confidence) + space + "interval"
 }
 
-// verdict is the icon and the word of a stage.
+// verdict is the icon and the name of a stage, and the word for how it ended.
 func (p page) verdict(s rollout.StageRecord) string {
+	icon, word := "⏹️", whole("not judged")
 	switch s.Verdict {
 	case rollout.Pass:
-		return "✅" + space + "pass"
+		icon, word = "✅", "pass"
 	case rollout.Fail:
-		return "❌" + space + "**fail**"
+		icon, word = "❌", "**fail**"
 	case rollout.Inconclusive:
-		return "⚠️" + space + "**inconclusive**"
+		icon, word = "⚠️", "**inconclusive**"
 	case rollout.Invalid:
-		return "⚠️" + space + "**invalid**"
+		icon, word = "⚠️", "**invalid**"
+	default:
+		if p.Outcome == "" {
+			icon, word = "⏳", "running"
+		}
 	}
-	if p.Outcome == "" {
-		return "⏳" + space + "running"
-	}
-	return "⏹️" + space + whole("not judged")
+	return icon + space + stageName(s) + "<br>" + word
 }
 
 // notReached says why the rest of the plan has no figures.
@@ -109,18 +107,24 @@ func optionalShare(p *rollout.Percent) string {
 	return share(*p)
 }
 
-// observed is the share with the interval that the verdict rests on. At the ends
-// one run of right answers decides, and the interval adds nothing.
-func observed(m rollout.Measurement) string {
+// shares are the observed one, with the interval that the verdict rests on, above the
+// expected one.
+func shares(m rollout.Measurement) string {
 	if m.Observed == nil && m.Unmeasured != "" {
-		return "not measured"
+		return whole("not measured")
 	}
-	if m.Observed == nil {
+	if m.Observed == nil && m.Expected == nil {
 		return none
 	}
-	text := "**" + share(*m.Observed) + "**"
-	if m.Interval.Hi > m.Interval.Lo {
-		text += "<br>" + spread(m.Interval)
+	text := none
+	if m.Observed != nil {
+		text = "**" + share(*m.Observed) + "**"
+		if m.Interval.Hi > m.Interval.Lo {
+			text += space + space + spread(m.Interval)
+		}
+	}
+	if m.Expected != nil {
+		text += "<br>" + share(*m.Expected) + space + "expected"
 	}
 	return text
 }
@@ -175,8 +179,11 @@ func quantileCell(latency map[probe.Version]rollout.Latency, version probe.Versi
 
 // legend explains what the table leaves open.
 func (p page) legend() string {
-	var notes []string
-	if p.severalPorts() {
+	notes := []string{"Pods are stable + canary; planned, observed and expected are the canary's share."}
+	switch port := p.onlyPort(); {
+	case p.severalPorts() && port != "":
+		notes = append(notes, "Figures are of "+portName(port)+"; all ports are below.")
+	case p.severalPorts():
 		notes = append(notes, "Figures are of the port that decided; all ports are below.")
 	}
 	for _, stage := range p.Stages {
@@ -185,10 +192,22 @@ func (p page) legend() string {
 			break
 		}
 	}
-	if len(notes) == 0 {
-		return ""
-	}
 	return "\n\n<sub>" + strings.Join(notes, " ") + "</sub>"
+}
+
+// onlyPort is the port that every stage's figures are of, empty if they are of several.
+func (p page) onlyPort() string {
+	port := ""
+	for _, stage := range p.Stages {
+		if stage.Samples == 0 {
+			continue
+		}
+		if port != "" && stage.Port != port {
+			return ""
+		}
+		port = stage.Port
+	}
+	return port
 }
 
 // few reports whether a version answered, but too seldom for a p99.
