@@ -7,7 +7,9 @@
 # make compare    a rollout beside the same moves with kubectl
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make sim        how often the verdict errs behind balancers of every kind, simulated
-# make generate   action.yml and the README's tables, from internal/config
+# make generate   both action.yml and the README's tables, from internal/config
+# make vulnerable what of the dependencies is known to be vulnerable and called
+# make archives   what a release offers for download, in dist/
 
 SHELL := /bin/bash
 # One setting everywhere but under the race detector, so that builds share a cache.
@@ -31,7 +33,7 @@ SIM_FLAGS ?=
 # -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -58,6 +60,16 @@ lint: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 	cd lab && $(GOLANGCI) run --config ../.golangci.yml ./...
 	go tool -modfile=tools/go.mod actionlint
+	go tool -modfile=tools/go.mod actionlint examples/github/*.yml examples/gitea/*.yml
+	@test/packages.sh shellcheck:shellcheck
+	shellcheck host/*.sh test/*.sh test/compare/*.sh .ci/run
+
+# The lab is for development: what it builds is no part of the product.
+vulnerable:
+	go tool -modfile=tools/go.mod govulncheck ./cmd/... ./internal/...
+
+archives:
+	host/archives.sh $(VERSION) $(COMMIT) $(DATE)
 
 test: unit lab-e2e e2e
 
@@ -154,4 +166,4 @@ demo-down: bin/lab
 	bin/lab down
 
 clean:
-	rm -rf bin
+	rm -rf bin dist
