@@ -10,10 +10,10 @@ mkdir -p dist
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-for platform in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64; do
+for platform in linux_amd64 linux_arm64; do
   mkdir "$work/$platform"
   cp LICENSE "$work/$platform/"
-  CGO_ENABLED=0 GOOS=${platform%_*} GOARCH=${platform#*_} go build -trimpath -buildvcs=false \
+  CGO_ENABLED=0 GOOS=linux GOARCH=${platform#*_} go build -trimpath -buildvcs=false \
     -ldflags "-s -w -X main.version=$version -X main.commit=$commit -X main.date=$date" \
     -o "$work/$platform/l4-canary" ./cmd/action
   # The order, the owner and the time of day would make every archive another one.

@@ -40,7 +40,7 @@ esac`)
 	dist, again := make(), make()
 	names := []string{"checksums.txt", "l4-canary.cdx.json"}
 	files := map[string][]byte{}
-	for _, name := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
+	for _, name := range []string{"linux_amd64", "linux_arm64"} {
 		archive := "l4-canary_v1.2.3_" + name + ".tar.gz"
 		names = append(names, archive)
 		data, err := os.ReadFile(filepath.Join(dist, archive))

@@ -130,12 +130,12 @@ func TestPlatforms(t *testing.T) {
 	tests := []struct{ kernel, machine, says string }{
 		{"Linux", "x86_64", "/v1.2.3/l4-canary_v1.2.3_linux_amd64.tar.gz"},
 		{"Linux", "aarch64", "/v1.2.3/l4-canary_v1.2.3_linux_arm64.tar.gz"},
-		{"Darwin", "arm64", "/v1.2.3/l4-canary_v1.2.3_darwin_arm64.tar.gz"},
+		{"Darwin", "arm64", "no released program for Darwin: use a Linux runner"},
 		{"Linux", "riscv64", "no released program for riscv64"},
 		{"MINGW64_NT-10.0", "x86_64", "no released program for MINGW64_NT-10.0"},
 	}
 	var lines strings.Builder
-	for _, name := range []string{"linux_amd64", "linux_arm64", "darwin_arm64"} {
+	for _, name := range []string{"linux_amd64", "linux_arm64"} {
 		lines.WriteString(strings.Repeat("0", 64) + "  l4-canary_v1.2.3_" + name + ".tar.gz\n")
 	}
 	for _, tt := range tests {

@@ -29,18 +29,14 @@ locate() {
     program=$cache/source/l4-canary
     return
   fi
-  case $(uname -s) in
-    Linux) os=linux ;;
-    Darwin) os=darwin ;;
-    *) os=unknown problem="there is no released program for $(uname -s): use a Linux or macOS runner" ;;
-  esac
+  [ "$(uname -s)" = Linux ] || problem="there is no released program for $(uname -s): use a Linux runner"
   case $(uname -m) in
     x86_64 | amd64) arch=amd64 ;;
     aarch64 | arm64) arch=arm64 ;;
     *) arch=unknown problem="there is no released program for $(uname -m): use an x86-64 or ARM64 runner" ;;
   esac
-  line=$(grep "  l4-canary_v[0-9.]*_${os}_$arch\.tar\.gz\$" "$checksums") ||
-    problem=${problem:-host/checksums.txt has no line for $os on $arch: the release is broken}
+  line=$(grep "  l4-canary_v[0-9.]*_linux_$arch\.tar\.gz\$" "$checksums") ||
+    problem=${problem:-host/checksums.txt has no line for linux on $arch: the release is broken}
   sum=${line%% *}
   archive=${line##* }
   program=$cache/$sum/l4-canary
@@ -60,7 +56,7 @@ fetch() {
   else
     wget -q -O "$folder/$archive" "$url" || fail "downloading $url failed"
   fi
-  got=$(digest "$folder/$archive")
+  got=$(sha256sum "$folder/$archive")
   if [ "${got%% *}" != "$sum" ]; then
     rm -rf "$folder"
     fail "$url has the SHA-256 checksum ${got%% *}, and host/checksums.txt says $sum: it is not run"
@@ -69,14 +65,6 @@ fetch() {
   mkdir -p "$cache/$sum"
   mv "$folder/l4-canary" "$program"
   rm -rf "$folder"
-}
-
-digest() {
-  if command -v sha256sum >/dev/null 2>&1; then
-    sha256sum "$1"
-  else
-    shasum -a 256 "$1" # macOS
-  fi
 }
 
 # build makes the program of a checkout. What the job says of Go is about the job's own

@@ -136,7 +136,7 @@ func (p *prepared) asks() bool {
 func (c *Command) explain(ctx context.Context, p *prepared, err error) error {
 	switch {
 	case kube.Unreachable(err) && c.Contained && p.Loopback():
-		return fmt.Errorf("%w\n  hint: %s is this container itself; run the binary on the runner, or use the cluster's address", err, p.Config.Host)
+		return fmt.Errorf("%w\n  hint: %s is this container itself: use org/l4-canary/host, which runs on the runner, or the cluster's address", err, p.Config.Host)
 	case !kube.Forbidden(err):
 		return err
 	}
