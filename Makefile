@@ -85,6 +85,7 @@ lab-e2e: kubernetes packages
 	cd lab && go test -tags e2e -run TestLab -count=1 -timeout $(E2E_TIMEOUT) .
 
 e2e: build kubernetes packages
+	go test -tags e2e -count=1 ./test/runner
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -parallel $(E2E_PARALLEL) -v ./test/e2e
 
 # Kill every rollout at every write.
