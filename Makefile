@@ -141,7 +141,7 @@ server-packages:
 
 # What the tests need beside Go; the lab installs its own.
 packages:
-	@test/packages.sh dockerd:docker.io busybox:busybox-static gcc:gcc /usr/include/stdlib.h:libc6-dev prometheus:prometheus
+	@test/packages.sh curl:curl dockerd:docker.io busybox:busybox-static gcc:gcc /usr/include/stdlib.h:libc6-dev prometheus:prometheus
 
 # Documentation and generated files against the program; part of unit as well.
 verify:
