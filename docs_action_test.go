@@ -100,7 +100,7 @@ func (f facts) example(path, text string) []string {
 		problems = append(problems, "the file does not begin with a comment that says what it is for")
 	}
 	if extension := filepath.Ext(path); extension == ".yml" || extension == ".yaml" {
-		for _, document := range strings.Split(text, "\n---\n") {
+		for document := range strings.SplitSeq(text, "\n---\n") {
 			problems = append(problems, f.steps(document)...)
 		}
 	}
@@ -115,7 +115,7 @@ func (f facts) example(path, text string) []string {
 		}
 	}
 	for _, line := range lines(text) {
-		for _, command := range strings.Split(line, ";") {
+		for command := range strings.SplitSeq(line, ";") {
 			if !strings.HasPrefix(strings.TrimSpace(line), "#") && !strings.HasPrefix(strings.TrimSpace(line), "//") {
 				problems = append(problems, f.line(command)...)
 			}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,12 +66,7 @@ func printedBy(message string, sources []string) bool {
 		pieces = append(pieces, regexp.QuoteMeta(piece))
 	}
 	pattern := regexp.MustCompile(strings.Join(pieces, ".*"))
-	for _, line := range sources {
-		if pattern.MatchString(line) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(sources, pattern.MatchString)
 }
 
 // TestMessages: a message that the documentation explains is one that the program prints.
