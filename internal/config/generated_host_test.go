@@ -39,7 +39,7 @@ branding:
 	// The conditions are what makes a cancelled job stop the first step and still wait for
 	// the second, if the workflow's own step says "success() || cancelled()": a composite's
 	// steps are stopped with it otherwise, whatever they say themselves.
-	// https://github.com/actions/runner/blob/v2.329.0/src/Runner.Worker/Handlers/CompositeActionHandler.cs
+	// https://github.com/actions/runner/blob/main/src/Runner.Worker/Handlers/CompositeActionHandler.cs
 	b.WriteString(`runs:
   using: composite
   steps:
