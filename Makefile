@@ -8,7 +8,9 @@
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make sim        how often the verdict errs behind balancers of every kind, simulated
 # make pictures   the gallery of docs/report.md, from the records of the tests
-# make generate   action.yml and the README's tables, from internal/config
+# make generate   both action.yml and the README's tables, from internal/config
+# make vulnerable what of the dependencies is known to be vulnerable and called
+# make archives   what a release offers for download, in dist/
 
 SHELL := /bin/bash
 # One setting everywhere but under the race detector, so that builds share a cache.
@@ -32,7 +34,7 @@ SIM_FLAGS ?=
 # -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -59,6 +61,16 @@ lint: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 	cd lab && $(GOLANGCI) run --config ../.golangci.yml ./...
 	go tool -modfile=tools/go.mod actionlint
+	go tool -modfile=tools/go.mod actionlint examples/github/*.yml examples/gitea/*.yml
+	@test/packages.sh shellcheck:shellcheck
+	shellcheck host/*.sh test/*.sh test/compare/*.sh .ci/run
+
+# The lab is for development: what it builds is no part of the product.
+vulnerable:
+	go tool -modfile=tools/go.mod govulncheck ./cmd/... ./internal/...
+
+archives:
+	host/archives.sh $(VERSION) $(COMMIT) $(DATE)
 
 test: unit lab-e2e e2e
 
@@ -74,6 +86,7 @@ lab-e2e: kubernetes packages
 	cd lab && go test -tags e2e -run TestLab -count=1 -timeout $(E2E_TIMEOUT) .
 
 e2e: build kubernetes packages
+	go test -tags e2e -count=1 ./test/runner
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -parallel $(E2E_PARALLEL) -v ./test/harness ./test/e2e
 
 # Kill every rollout at every write.
@@ -129,7 +142,7 @@ server-packages:
 
 # What the tests need beside Go; the lab installs its own.
 packages:
-	@test/packages.sh dockerd:docker.io busybox:busybox-static gcc:gcc /usr/include/stdlib.h:libc6-dev prometheus:prometheus
+	@test/packages.sh curl:curl dockerd:docker.io busybox:busybox-static gcc:gcc /usr/include/stdlib.h:libc6-dev prometheus:prometheus
 
 # Documentation and generated files against the program; part of unit as well.
 verify:
@@ -171,4 +184,4 @@ demo-down: bin/lab
 	bin/lab down
 
 clean:
-	rm -rf bin
+	rm -rf bin dist

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"sigs.k8s.io/yaml"
 )
 
 // part is a fenced block, or a line outside of one.
@@ -52,6 +50,10 @@ func (f facts) check(t *testing.T, path, text string) []string {
 	for i, p := range all {
 		var found []string
 		switch {
+		case strings.HasPrefix(path, "examples/"):
+			if i == 0 {
+				found = f.example(path, text)
+			}
 		case filepath.Ext(path) == ".yml":
 			if i == 0 {
 				found = f.steps(text)
@@ -122,7 +124,7 @@ func anchors(document string) []string {
 }
 
 var (
-	call     = regexp.MustCompile(`(?:^|\s)(?:bin/)?(l4-canary|bin/lab|make)((?:\s+\S+)*)$`)
+	call     = regexp.MustCompile(`(?:^|\s)(?:bin/|/)?(l4-canary|bin/lab|make)((?:\s+\S+)*)$`)
 	flagWord = regexp.MustCompile(`^--([a-z][a-z-]*)`)
 )
 
@@ -199,36 +201,4 @@ func (f facts) output(t *testing.T, block, want string) []string {
 		return []string{fmt.Sprintf("%s prints (%v)\n%s\nand not\n%s", block, err, out, want)}
 	}
 	return nil
-}
-
-// steps checks the inputs of every step that uses the action.
-func (f facts) steps(block string) []string {
-	var document any
-	if err := yaml.Unmarshal([]byte(block), &document); err != nil {
-		return []string{err.Error()}
-	}
-	return f.inputsIn(document)
-}
-
-func (f facts) inputsIn(node any) []string {
-	var problems []string
-	switch node := node.(type) {
-	case []any:
-		for _, item := range node {
-			problems = append(problems, f.inputsIn(item)...)
-		}
-	case map[string]any:
-		uses, _ := node["uses"].(string)
-		inputs, _ := node["with"].(map[string]any)
-		for name := range inputs {
-			ours := uses == "./" || strings.HasPrefix(uses, "org/l4-canary@")
-			if ours && !slices.Contains(f.inputs, name) {
-				problems = append(problems, fmt.Sprintf("the action has no input %q", name))
-			}
-		}
-		for _, item := range node {
-			problems = append(problems, f.inputsIn(item)...)
-		}
-	}
-	return problems
 }

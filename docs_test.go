@@ -2,10 +2,12 @@ package canary_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +16,9 @@ import (
 )
 
 // TestDocs holds the documentation against the checkout and the program: links,
-// command lines, targets of make, inputs of the action, and the output of every
-// example that a block marked "text" follows.
+// command lines, targets of make, inputs and outputs of the action, and the output of
+// every example that a block marked "text" follows. What is in examples/ is held the same
+// way.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	known := learn(t)
@@ -53,8 +56,12 @@ func wrongDocuments(t *testing.T, known facts) {
 		{"lab flag", block("sh", "bin/lab up --node 2"), `bin/lab has no flag --node`},
 		{"target", "Run `make everything`.", `the Makefile has no target "everything"`},
 		{"second target", block("sh", "make vet promote  # both"), `the Makefile has no target "promote"`},
-		{"output", block("sh", "l4-canary plan --replicas 2") + block("text", "replicas 3"), "prints"},
-		{"output of something else", block("sh", "date") + block("text", "today"), "only lines that begin with l4-canary are run"},
+		{"printed output", block("sh", "l4-canary plan --replicas 2") + block("text", "replicas 3"), "prints"},
+		{"printed output of something else", block("sh", "date") + block("text", "today"), "only lines that begin with l4-canary are run"},
+		{"input of the host action", block("yaml", "- uses: org/l4-canary/host@v1\n  with: {pictures: x}"), `the action has no input "pictures"`},
+		{"input of the reusable workflow", block("yaml", "uses: org/l4-canary/.github/workflows/promote.yml@v1\nwith: {pictures: x}"), `promote.yml has no input "pictures"`},
+		{"secret of the reusable workflow", block("yaml", "uses: org/l4-canary/.github/workflows/promote.yml@v1\nsecrets: {token: x}"), `promote.yml has no secret "token"`},
+		{"output", block("yaml", "- id: c\n  uses: org/l4-canary@v1\n- run: echo ${{ steps.c.outputs.pictures }}"), `the action has no output "pictures"`},
 		{"input", block("yaml", "- uses: org/l4-canary@v1\n  with: {pictures: x}"), `the action has no input "pictures"`},
 		{"yaml", block("yaml", "- uses: org/l4-canary@v1\n with: {"), "yaml"},
 	}
@@ -88,6 +95,21 @@ func documents(t *testing.T) []string {
 		return err
 	}))
 	require.Contains(t, paths, "README.md")
+	found := examples(t)
+	require.Contains(t, found, "examples/jenkins/Jenkinsfile")
+	return append(paths, found...)
+}
+
+// examples are the files to copy.
+func examples(t *testing.T) []string {
+	t.Helper()
+	var paths []string
+	require.NoError(t, filepath.WalkDir("examples", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			paths = append(paths, filepath.ToSlash(path))
+		}
+		return err
+	}))
 	return paths
 }
 
@@ -98,7 +120,9 @@ type facts struct {
 	lab      []string            // commands of bin/lab
 	labFlags []string
 	targets  []string
-	inputs   []string
+	inputs   []string // of the action, of either form
+	outputs  []string
+	workflow workflow // the one that others call
 }
 
 var (
@@ -131,11 +155,18 @@ func learn(t *testing.T) facts {
 		f.targets = append(f.targets, strings.Fields(names)...)
 	}
 	require.Contains(t, f.targets, "demo")
-	var action struct{ Inputs map[string]any }
+	var action struct{ Inputs, Outputs map[string]any }
 	require.NoError(t, yaml.Unmarshal([]byte(read(t, "action.yml")), &action))
-	for name := range action.Inputs {
-		f.inputs = append(f.inputs, name)
+	f.inputs, f.outputs = slices.Collect(maps.Keys(action.Inputs)), slices.Collect(maps.Keys(action.Outputs))
+	// A key "on" is a boolean to some readers of YAML.
+	var calls struct {
+		On struct {
+			Called workflow `json:"workflow_call"`
+		}
 	}
+	require.NoError(t, yaml.Unmarshal([]byte(strings.Replace(read(t, ".github/workflows/promote.yml"), "\non:", "\n\"on\":", 1)), &calls))
+	f.workflow = calls.On.Called
+	require.Contains(t, f.workflow.Inputs, "until")
 	return f
 }
 

@@ -9,8 +9,9 @@ policy=/usr/sbin/policy-rc.d
 missing=""
 for entry in "$@"; do
 	tool="${entry%%:*}"
+	# shellcheck disable=SC2086 # a tool with a slash is a pattern of files
 	case "$tool" in
-	/*) ls $tool >/dev/null 2>&1 ;; # unquoted: it is a pattern
+	/*) ls $tool >/dev/null 2>&1 ;;
 	*) command -v "$tool" >/dev/null ;;
 	esac || missing="$missing ${entry##*:}"
 done
@@ -23,5 +24,5 @@ trap 'if [ -n "$had" ]; then cp -a "$kept" $policy; else rm -f $policy; fi; rm -
 printf '#!/bin/sh\nexit 101\n' >$policy
 chmod 755 $policy
 apt-get update -qq
-# Each word of it is a package.
+# shellcheck disable=SC2086 # each word of it is a package
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

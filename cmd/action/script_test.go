@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 )
 
 var update = flag.Bool("update", false, "write what the program prints into the scripts")
@@ -22,8 +23,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"l4-canary": main, postName: main})
 }
 
-// TestScript runs every script on the compiled program. Beside testscript's own,
-// the scripts have these commands:
+// TestScript runs every script on the compiled program. $REPOSITORY is the checkout.
+// Beside testscript's own, the scripts have these commands:
 //
 //	exits STATUS PROGRAM ARGUMENT…  runs the program and asserts its exact exit
 //	    status. Where that is not 0, no file of the work directory or of TMPDIR may
@@ -44,6 +45,8 @@ func TestMain(m *testing.M) {
 //	    query; sets PROMETHEUS, its address, and METRIC_PASSWORD.
 func TestScript(t *testing.T) {
 	t.Parallel()
+	repository, err := filepath.Abs(filepath.Join("..", ".."))
+	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -52,6 +55,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}], env.Values[forgeKey{}], env.Values[plantedKey{}] = &apiServer{}, &forge{}, new(string)
+			env.Setenv("REPOSITORY", repository)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -25,7 +26,7 @@ const regenerate = "go test ./internal/config -run Generated -update"
 
 func TestGeneratedAction(t *testing.T) {
 	t.Parallel()
-	generated(t, filepath.Join(root, "action.yml"), actionMetadata())
+	generated(t, filepath.Join(root, "action.yml"), actionMetadata(image(t)))
 }
 
 func TestGeneratedReadme(t *testing.T) {
@@ -50,7 +51,7 @@ func TestActionMetadata(t *testing.T) {
 		Inputs, Outputs           map[string]described
 		Runs                      map[string]any
 	}
-	require.NoError(t, yaml.UnmarshalStrict([]byte(actionMetadata()), &action))
+	require.NoError(t, yaml.UnmarshalStrict([]byte(actionMetadata("Dockerfile")), &action))
 	require.Equal(t, "l4-canary", action.Name)
 	require.Contains(t, action.Description, "Linux runners only")
 	require.NotEmpty(t, action.Author)
@@ -103,6 +104,16 @@ func generated(t *testing.T, path, want string) {
 	require.Equal(t, want, string(got), "%s is out of date: run %s", path, regenerate)
 }
 
+// readOrEmpty is a file's text, empty where there is none.
+func readOrEmpty(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if !errors.Is(err, os.ErrNotExist) {
+		require.NoError(t, err)
+	}
+	return string(data)
+}
+
 // between puts a text between a pair of markers.
 func between(t *testing.T, document, marker, text string) string {
 	t.Helper()
@@ -131,7 +142,7 @@ func actionDefault(input config.Input) string {
 	return input.Default
 }
 
-func actionMetadata() string {
+func actionMetadata(image string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Generated from internal/config: %s
 name: l4-canary
@@ -140,8 +151,20 @@ author: The l4-canary authors
 branding:
   icon: git-branch
   color: yellow
-inputs:
 `, regenerate)
+	b.WriteString(inputMetadata())
+	b.WriteString("outputs:\n")
+	for _, output := range config.Outputs() {
+		fmt.Fprintf(&b, "  %s:\n    description: %s\n", output.Name, quoted(output.Help+"."))
+	}
+	fmt.Fprintf(&b, "runs:\n  using: docker\n  image: %s\n  entrypoint: /l4-canary\n  post-entrypoint: /l4-canary-post\n", image)
+	return b.String()
+}
+
+// inputMetadata are the inputs, the same in both actions.
+func inputMetadata() string {
+	var b strings.Builder
+	b.WriteString("inputs:\n")
 	for _, input := range config.ForAction() {
 		help := input.Help + "."
 		switch {
@@ -152,11 +175,6 @@ inputs:
 		}
 		fmt.Fprintf(&b, "  %s:\n    description: %s\n    required: false\n    default: %s\n", input.Name, quoted(help), quoted(actionDefault(input)))
 	}
-	b.WriteString("outputs:\n")
-	for _, output := range config.Outputs() {
-		fmt.Fprintf(&b, "  %s:\n    description: %s\n", output.Name, quoted(output.Help+"."))
-	}
-	b.WriteString("runs:\n  using: docker\n  image: Dockerfile\n  entrypoint: /l4-canary\n  post-entrypoint: /l4-canary-post\n")
 	return b.String()
 }
 

@@ -31,6 +31,7 @@ func TestCancel(t *testing.T) {
 		t.Run("cancelled: "+m.name, func(t *testing.T) { t.Parallel(); cancelled(t, l, m) })
 	}
 	t.Run("cancelled: silent API server", func(t *testing.T) { t.Parallel(); cancelledInSilence(t, l) })
+	t.Run("cancelled: on the host", func(t *testing.T) { t.Parallel(); cancelledOnHost(t, l) })
 	t.Run("killed", func(t *testing.T) { t.Parallel(); killedStep(t, l) })
 	t.Run("cancelled while it rolls back", func(t *testing.T) { t.Parallel(); cancelledRollback(t, l) })
 	t.Run("cancelled while it rolls back, and run again", func(t *testing.T) { t.Parallel(); rolledBackFirst(t, l) })

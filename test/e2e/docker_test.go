@@ -13,66 +13,121 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/runner"
 )
 
-// containerAction builds the image as a runner would, with the legacy builder
-// and bases made here, and runs it with a runner's mounts against the cluster.
+// containerAction builds the image as a runner would, with the legacy builder and bases
+// made here, and runs it against the cluster with everything a runner gives: once to its
+// end, and once as a job that is cancelled.
 func containerAction(t *testing.T, l *lab) {
 	t.Helper()
-	docker := startDocker(t)
-	t.Log(docker(t, "build", "--network", "none", "--build-arg", "BUILD_IMAGE=local/go", "--build-arg", "BASE_IMAGE=local/busybox",
-		"-t", "l4-canary:e2e", buildContext(t, docker)))
-	l.namespace(t, "action")
-	work := t.TempDir()
-	for _, dir := range []string{"workspace", "file_commands"} {
-		require.NoError(t, os.Mkdir(filepath.Join(work, dir), 0o755))
+	e := startDocker(t)
+	t.Log(e.docker(t, "build", "--network", "none", "--build-arg", "BUILD_IMAGE=local/go", "--build-arg", "BASE_IMAGE=local/busybox",
+		"-t", "l4-canary:e2e", buildContext(t, e.docker)))
+	t.Run("to its end", func(t *testing.T) { containerPromotes(t, l, e) })
+	t.Run("cancelled", func(t *testing.T) { containerCancelled(t, l, e) })
+}
+
+// actionStep is the seed's rollout as a step of a job, in a namespace of its own.
+func actionStep(t *testing.T, l *lab, e *engine, namespace string) *runner.Step {
+	t.Helper()
+	l.namespace(t, namespace)
+	r := runner.New(t, "docker", "-H", e.socket())
+	r.Env = e.env()
+	r.Socket = e.dir + "/s.sock"
+	r.Network = "host" // this engine has no bridges
+	for _, entry := range step {
+		name, value, _ := strings.Cut(entry, "=")
+		r.Job[name] = value
 	}
 	kubeconfig, err := os.ReadFile(l.kubeconfig)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(work, "workspace", "kubeconfig"), kubeconfig, 0o600))
-	require.NoError(t, os.CopyFS(filepath.Join(work, "workspace", "k8s"), os.DirFS(filepath.Join(root, "testdata/manifests/seed"))))
-	for _, file := range []string{"output", "summary", "env", "path", "state"} {
-		require.NoError(t, os.WriteFile(filepath.Join(work, "file_commands", file), nil, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(r.Workspace(), "kubeconfig"), kubeconfig, 0o600))
+	require.NoError(t, os.CopyFS(filepath.Join(r.Workspace(), "k8s"), os.DirFS(filepath.Join(root, "testdata/manifests/seed"))))
+	return &runner.Step{
+		Runner: r, Action: runner.ReadAction(t, filepath.Join(root, "action.yml")), Image: "l4-canary:e2e", Name: "__org_l4-canary",
+		With: map[string]string{
+			"kubeconfig": filepath.Join(r.Workspace(), "kubeconfig"), "manifests": "k8s/", "namespace": namespace, "stable": "old-nginx",
+			"stable-pattern": "(?m)^old$", "canary-pattern": "(?m)^new$", "max-surge": "4", "steps": "50,80,100",
+			"rate": "200", "settle": "2s", "drain": "5s", "report-json": "report.json",
+		},
 	}
-	args := []string{
-		"run", "--rm", "--network", "host", "--workdir", "/github/workspace",
-		"-v", filepath.Join(work, "workspace") + ":/github/workspace", "-v", filepath.Join(work, "file_commands") + ":/github/file_commands",
-		"-e", "GITHUB_ACTIONS=true", "-e", "CI=true", "-e", "GITHUB_WORKSPACE=/github/workspace",
-		"-e", "GITHUB_OUTPUT=/github/file_commands/output", "-e", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",
-		"-e", "GITHUB_STATE=/github/file_commands/state", "-e", "GITHUB_RUN_ID=4711", "-e", "GITHUB_RUN_ATTEMPT=1", "-e", "GITHUB_JOB=deploy", "-e", "GITHUB_ACTION=__self",
-	}
-	for name, value := range map[string]string{
-		"KUBECONFIG": "kubeconfig", "MANIFESTS": "k8s/", "NAMESPACE": "action", "STABLE": "old-nginx",
-		"STABLE-PATTERN": "(?m)^old$", "CANARY-PATTERN": "(?m)^new$", "MAX-SURGE": "4", "STEPS": "50,80,100",
-		"RATE": "200", "SETTLE": "2s", "DRAIN": "5s", "REPORT-JSON": "report.json", "CONTEXT": "",
-	} {
-		args = append(args, "-e", "INPUT_"+name+"="+value)
-	}
-	t.Log(docker(t, append(args, "l4-canary:e2e")...))
-	output, err := os.ReadFile(filepath.Join(work, "file_commands", "output"))
-	require.NoError(t, err)
-	summary, err := os.ReadFile(filepath.Join(work, "file_commands", "summary"))
-	require.NoError(t, err)
-	t.Logf("GITHUB_OUTPUT:\n%s\nGITHUB_STEP_SUMMARY:\n%s", output, summary)
+}
+
+// containerPromotes is a rollout that nobody disturbs; its post step has nothing to do.
+func containerPromotes(t *testing.T, l *lab, e *engine) {
+	t.Helper()
+	s := actionStep(t, l, e, "action")
+	result := s.Run(t)
+	require.Zero(t, result.Exit)
+	t.Logf("outputs: %v\nsummary:\n%s", result.Outputs, result.Summary)
 	for name, value := range map[string]string{
 		"outcome": "promoted", "reason": "PASS", "stage": "100", "observed-weight": "100.00", "expected-weight": "100.00",
 		"stable-replicas": "0", "canary-replicas": "1", "report-json": "report.json", "report-markdown": "",
 	} {
-		require.Regexp(t, "(?m)^"+name+"<<(\\S+)\n"+value+"\n", string(output)+"\n", name)
+		require.Contains(t, result.Outputs, name)
+		require.Equal(t, value, result.Outputs[name], name)
 	}
-	require.True(t, strings.HasPrefix(string(summary), "### ✅ Promoted"), string(summary))
-	l.learn(readReport(t, filepath.Join(work, "workspace", "report.json")))
+	require.True(t, strings.HasPrefix(result.Summary, "### ✅ Promoted"), result.Summary)
+	l.learn(readReport(t, filepath.Join(s.Runner.Workspace(), "report.json")))
 	require.Equal(t, 1, l.replicas(t, "action", "new-nginx"))
 	require.Equal(t, 0, l.replicas(t, "action", "old-nginx"))
 
-	post := docker(t, append(args, "--entrypoint", "/l4-canary-post", "l4-canary:e2e")...)
-	t.Log(post)
-	require.Contains(t, post, `nothing to finish because="the rollout of Service \"nginx\" is promoted"`)
+	post := s.Post(t)
+	require.Zero(t, post.Exit)
+	require.Contains(t, post.Log, `nothing to finish because="the rollout of Service \"nginx\" is promoted"`)
 }
 
-// startDocker starts an engine that touches nothing of the machine's network,
-// and returns its client.
-func startDocker(t *testing.T) func(t *testing.T, args ...string) string {
+// containerCancelled: the first signal is enough, the report is there, and the post step
+// puts the old version back.
+func containerCancelled(t *testing.T, l *lab, e *engine) {
+	t.Helper()
+	s := actionStep(t, l, e, "action-cancelled")
+	s.With["steps"] = "50:5m,80,100" // in its pause nothing moves by itself
+	c := s.Start(t)
+	require.Eventually(t, func() bool {
+		return l.replicas(t, "action-cancelled", "new-nginx") == 1 && l.replicas(t, "action-cancelled", "old-nginx") == 1
+	}, soon, 50*time.Millisecond)
+	result := c.Cancel(t)
+	require.Equal(t, []string{"interrupt"}, result.Signals, "the container had ended before it would have got another")
+	require.Equal(t, 130, result.Exit)
+	require.Equal(t, "interrupted", result.Outputs["outcome"])
+	require.Equal(t, "CANCELLED", result.Outputs["reason"])
+	require.NotEmpty(t, result.Summary)
+	l.learn(readReport(t, filepath.Join(s.Runner.Workspace(), "report.json")))
+
+	post := s.Post(t)
+	require.Zero(t, post.Exit)
+	require.Equal(t, 1, l.replicas(t, "action-cancelled", "old-nginx"))
+	require.LessOrEqual(t, l.replicas(t, "action-cancelled", "new-nginx"), 0, "at zero pods, or gone")
+	again := s.Post(t)
+	require.Zero(t, again.Exit)
+	require.Contains(t, again.Log, "nothing to finish")
+}
+
+// engine is a Docker engine of the test's own.
+type engine struct{ dir string }
+
+func (e *engine) socket() string { return "unix://" + e.dir + "/s.sock" }
+
+// env is the client's environment.
+func (e *engine) env() []string {
+	return []string{"DOCKER_BUILDKIT=0", "DOCKER_CONFIG=" + e.dir}
+}
+
+// docker runs the client and returns what it prints.
+func (e *engine) docker(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "docker", append([]string{"-H", e.socket()}, args...)...)
+	cmd.Env = append(os.Environ(), e.env()...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "docker %v\n%s", args, out)
+	return string(out)
+}
+
+// startDocker starts an engine that touches nothing of the machine's network.
+func startDocker(t *testing.T) *engine {
 	t.Helper()
 	_, err := exec.LookPath("dockerd")
 	require.NoError(t, err, "the container action is tested with a Docker engine: apt-get install docker.io busybox-static")
@@ -80,10 +135,10 @@ func startDocker(t *testing.T) func(t *testing.T, args ...string) string {
 	dir, err := os.MkdirTemp("", "docker")
 	require.NoError(t, err)
 	t.Cleanup(func() { removeEngine(t, dir) })
-	socket := "unix://" + dir + "/s.sock"
+	e := &engine{dir}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
-	daemon := exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "-H", socket,
+	daemon := exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "-H", e.socket(),
 		"--pidfile", dir+"/pid", "--iptables=false", "--ip6tables=false", "--bridge=none")
 	daemon.Stdout, daemon.Stderr = log, log
 	require.NoError(t, daemon.Start())
@@ -102,20 +157,12 @@ func startDocker(t *testing.T) func(t *testing.T, args ...string) string {
 		}
 		require.NoError(t, log.Close())
 	})
-	docker := func(t *testing.T, args ...string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "docker", append([]string{"-H", socket}, args...)...)
-		cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0", "DOCKER_CONFIG="+dir)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "docker %v\n%s", args, out)
-		return string(out)
-	}
 	require.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		return exec.CommandContext(ctx, "docker", "-H", socket, "version").Run() == nil
+		return exec.CommandContext(ctx, "docker", "-H", e.socket(), "version").Run() == nil
 	}, time.Minute, 200*time.Millisecond, "dockerd does not answer: see %s", log.Name())
-	return docker
+	return e
 }
 
 // removeEngine removes an engine's folder, and first what it leaves mounted in
