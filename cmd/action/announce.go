@@ -46,7 +46,6 @@ func (c *Command) newAnnouncer(ctx context.Context, o config.Faces) *announcer {
 	default: // never, or what is not allowed
 		return nil
 	}
-	c.mask([]string{c.githubToken(o), c.Getenv("GITLAB_TOKEN")})
 	me := c.holder()
 	a := &announcer{mode: o.Comment, given: o.CommentKey}
 	a.follow(me)

@@ -196,7 +196,7 @@ func (c *Command) newJournal(ctx context.Context, faces config.Faces, warnings [
 	for _, warning := range warnings {
 		platform.Annotate(ci.Annotation{Level: ci.Warning, Message: warning})
 	}
-	platform.Mask(c.githubToken(faces))
+	c.mask([]string{c.githubToken(faces), c.Getenv("GITLAB_TOKEN")})
 	return &journal{
 		comment: c.newAnnouncer(ctx, faces), platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
 		veil: c.veil,
