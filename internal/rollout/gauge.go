@@ -212,7 +212,7 @@ func (g *gauge) say(ctx context.Context, q *dial, level slog.Level, message stri
 		return
 	}
 	q.said = message
-	g.log.Log(ctx, level, message, append([]any{"query", q.Name}, args...)...)
+	g.log.Log(ctx, level, message, append([]any{"query", q.Name}, args...)...) //nolint:sloglint // its callers have constants
 }
 
 // unsettled is the setback of queries that were within their bounds and outside by turns

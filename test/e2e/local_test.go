@@ -45,8 +45,8 @@ func locally(t *testing.T, l *lab) {
 	}, fast...)
 	res := l.run(t, args...)
 	require.Equal(t, "held", res.report.Outcome, res.report.table())
-	stage := res.report.Stages[1]
-	require.InDelta(t, 50, stage.Planned, 0.001)
+	half := res.report.Stages[1]
+	require.InDelta(t, 50, half.Planned, 0.001)
 	placed := l.byNode(t, namespace)
 	require.Len(t, placed, 2, "both nodes have pods: %v", placed)
 	var mean float64
@@ -54,10 +54,10 @@ func locally(t *testing.T, l *lab) {
 		mean += 50 * pods["green"] / (pods["blue"] + pods["green"])
 	}
 	require.NotContains(t, placed["e2e-two-2"], "green")
-	require.InDelta(t, mean, *stage.Expected, 0.01, "the mean over the nodes of %v", placed)
+	require.InDelta(t, mean, *half.Expected, 0.01, "the mean over the nodes of %v", placed)
 	require.Greater(t, 50-mean, 10.0, "which is far from the pods' share")
-	require.Equal(t, "pass", stage.Verdict)
-	t.Logf("pods %v: planned %.2f, expected %.2f, observed %.2f of %d", placed, stage.Planned, *stage.Expected, *stage.Observed, stage.Samples)
+	require.Equal(t, "pass", half.Verdict)
+	t.Logf("pods %v: planned %.2f, expected %.2f, observed %.2f of %d", placed, half.Planned, *half.Expected, *half.Observed, half.Samples)
 }
 
 // byNode counts the pods of each track on each node.

@@ -114,10 +114,10 @@ func metricWithin(t *testing.T, l *lab, url string) {
 	require.Equal(t, "promoted", res.report.Outcome, res.report.table())
 	require.Len(t, res.report.Stages, 3)
 	for i, name := range []string{"baseline", "50", "100"} {
-		stage := res.report.Stages[i]
-		require.Equal(t, name, stage.Name)
-		require.Len(t, stage.Queries, 2)
-		sessions, memory := stage.Queries[0], stage.Queries[1]
+		now := res.report.Stages[i]
+		require.Equal(t, name, now.Name)
+		require.Len(t, now.Queries, 2)
+		sessions, memory := now.Queries[0], now.Queries[1]
 		require.Equal(t, "pass", sessions.Verdict)
 		require.Positive(t, sessions.Answered)
 		require.Contains(t, sessions.Labels, `{pod="lobby-`)
