@@ -185,7 +185,7 @@ func (g *gauge) noteSilence(ctx context.Context, q *dial, err error, now time.Ti
 		return nil
 	}
 	q.Verdict = Fail
-	return &Setback{Reason: ReasonFailMetric, Unproven: true, Message: fmt.Sprintf(
+	return &Setback{Reason: ReasonFailMetric, Message: fmt.Sprintf(
 		"query %q had no data for %s (stage-timeout), so what it is to show was not measured: %s", q.Name, silence.Round(time.Second), q.Trouble)}
 }
 
