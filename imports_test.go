@@ -37,8 +37,9 @@ var allowed = map[string]struct {
 	"internal/rollout":   {ours: []string{"internal/probe", "internal/stats"}},
 	"internal/spec":      {ours: []string{"internal/probe"}},
 	"internal/stats":     {},
-	"test/bench":         {ours: []string{"internal/probe", "internal/rollout"}},
-	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats"}},
+	"test/bench":         {ours: []string{"internal/probe", "internal/rollout", "test/page"}},
+	"test/page":          {},
+	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats", "test/page"}},
 }
 
 // TestImports holds every package against the table.

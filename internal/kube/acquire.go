@@ -45,7 +45,10 @@ func (c *Client) Acquire(ctx context.Context, namespace, service string, me Hold
 			}
 		}
 		lease, held, err := c.claim(ctx, namespace, service, me, record)
-		if apierrors.IsAlreadyExists(err) || !(record == nil && apierrors.IsNotFound(err)) && again(ctx, err, began) {
+		if record == nil && apierrors.IsNotFound(err) {
+			return nil, nil, err // there is no such namespace
+		}
+		if apierrors.IsAlreadyExists(err) || again(ctx, err, began) {
 			continue // it changed, was deleted by who was done with it, or may be ours: look again
 		}
 		return lease, held, err

@@ -30,12 +30,12 @@ type insistence struct {
 func (i insistence) RoundTrip(request *http.Request) (*http.Response, error) {
 	began := time.Now()
 	response, err := i.next.RoundTrip(request)
-	for _, pause := range repeatAfter {
+	for _, after := range repeatAfter {
 		if !failed(response, err) {
 			i.answered.Store(true)
 			break
 		}
-		if !i.answered.Load() || !repeatable(request) || time.Since(began) >= repeatFor || !paused(request, pause) {
+		if !i.answered.Load() || !repeatable(request) || time.Since(began) >= repeatFor || !pause(request.Context(), after) {
 			break
 		}
 		again, bodyErr := copyOf(request)
@@ -69,16 +69,6 @@ func repeatable(request *http.Request) bool {
 		return false
 	}
 	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
-}
-
-// paused lets time pass, and reports whether anybody still waits for the request.
-func paused(request *http.Request, pause time.Duration) bool {
-	select {
-	case <-request.Context().Done():
-		return false
-	case <-time.After(pause):
-		return true
-	}
 }
 
 // copyOf is the same request with a body that has not been read.

@@ -194,10 +194,7 @@ func (l *Lease) guard(ctx context.Context) {
 		}
 		record, err := l.client.awaitLease(ctx, l.namespace, object)
 		if err != nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second): // the API server is away; renewals find out for how long
-			}
+			pause(ctx, time.Second) // the API server is away; renewals find out for how long
 			continue
 		}
 		l.see(record)

@@ -33,12 +33,7 @@ func again(ctx context.Context, err error, began time.Time) bool {
 	case !Unreachable(err) || time.Since(began) >= insistFor:
 		return false
 	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(tryAfter):
-		return true
-	}
+	return pause(ctx, tryAfter)
 }
 
 // Release gives the Lease back: with keep it stays, without a holder, as the record

@@ -35,7 +35,7 @@ func eachStumble(t *testing.T, test func(t *testing.T, l *leases, stumble func()
 
 func TestAcquireInsists(t *testing.T) {
 	t.Parallel()
-	eachStumble(t, func(t *testing.T, l *leases, stumble func()) {
+	eachStumble(t, func(t *testing.T, l *leases, stumble func()) { //nolint:thelper // it is the test
 		stumble()
 		p := l.party(on("a", 1))
 		lease, held := p.must(t, Acquisition{})
@@ -53,7 +53,7 @@ func TestAcquireInsists(t *testing.T) {
 
 func TestWriteInsists(t *testing.T) {
 	t.Parallel()
-	eachStumble(t, func(t *testing.T, l *leases, stumble func()) {
+	eachStumble(t, func(t *testing.T, l *leases, stumble func()) { //nolint:thelper // it is the test
 		p := l.party(on("a", 1))
 		lease, held := p.must(t, Acquisition{})
 		stumble()
@@ -67,7 +67,7 @@ func TestWriteInsists(t *testing.T) {
 
 func TestReleaseInsists(t *testing.T) {
 	t.Parallel()
-	eachStumble(t, func(t *testing.T, l *leases, stumble func()) {
+	eachStumble(t, func(t *testing.T, l *leases, stumble func()) { //nolint:thelper // it is the test
 		p := l.party(on("a", 1))
 		lease, _ := p.must(t, Acquisition{})
 		require.NoError(t, lease.Write(t.Context(), []byte("{}")))
@@ -83,7 +83,7 @@ func TestReleaseInsists(t *testing.T) {
 
 func TestDeletionInsists(t *testing.T) {
 	t.Parallel()
-	eachStumble(t, func(t *testing.T, l *leases, stumble func()) {
+	eachStumble(t, func(t *testing.T, l *leases, stumble func()) { //nolint:thelper // it is the test
 		p := l.party(on("a", 1))
 		lease, _ := p.must(t, Acquisition{})
 		stumble()

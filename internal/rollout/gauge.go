@@ -185,7 +185,7 @@ func (g *gauge) noteSilence(ctx context.Context, q *dial, err error, now time.Ti
 		return nil
 	}
 	q.Verdict = Fail
-	return &Setback{Reason: ReasonFailMetric, Unproven: true, Message: fmt.Sprintf(
+	return &Setback{Reason: ReasonFailMetric, Message: fmt.Sprintf(
 		"query %q had no data for %s (stage-timeout), so what it is to show was not measured: %s", q.Name, silence.Round(time.Second), q.Trouble)}
 }
 
@@ -212,7 +212,7 @@ func (g *gauge) say(ctx context.Context, q *dial, level slog.Level, message stri
 		return
 	}
 	q.said = message
-	g.log.Log(ctx, level, message, append([]any{"query", q.Name}, args...)...)
+	g.log.Log(ctx, level, message, append([]any{"query", q.Name}, args...)...) //nolint:sloglint // its callers have constants
 }
 
 // unsettled is the setback of queries that were within their bounds and outside by turns

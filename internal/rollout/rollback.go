@@ -48,7 +48,7 @@ func (r *run) retreat(ctx context.Context, setback *Setback) Outcome {
 		r.stay(ctx, setback)
 		return Stopped
 	}
-	return r.rollback(ctx, !harmful[setback.Reason] || setback.Unproven || setback.Prober, setback)
+	return r.rollback(ctx, !harmful[setback.Reason] || setback.Prober, setback)
 }
 
 // refusals are the reasons for which a run that wrote nothing did not begin;
@@ -58,7 +58,7 @@ var refusals = map[Reason]bool{ReasonInput: true, ReasonPreflight: true, ReasonU
 // harmful are the reasons for which canaries are not worth the time that their
 // flows would need to end: those flows fail.
 var harmful = map[Reason]bool{
-	ReasonFailErrors: true, ReasonFailCeiling: true, ReasonFailRestarts: true, ReasonFailMetric: true,
+	ReasonFailErrors: true, ReasonFailCeiling: true, ReasonFailRestarts: true,
 	ReasonImage: true, ReasonConfig: true, ReasonCrashLoop: true, ReasonOOM: true, ReasonQuota: true, ReasonUnschedulable: true,
 }
 

@@ -9,7 +9,6 @@ type Setback struct {
 	Reason   Reason
 	Message  string // one sentence, with the figures or the kubelet's words
 	Troubles []Trouble
-	Unproven bool // nothing was found wrong: what should have shown it right could not be had
 
 	// Prober is set where what samples failed, and not what is sampled: it says nothing
 	// of either version, and no stage passes by it.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 // TestMain: the bench starts itself, which under test is the test.
@@ -139,21 +141,21 @@ func TestFormats(t *testing.T) {
 
 func TestUpdate(t *testing.T) {
 	t.Parallel()
-	page := filepath.Join(t.TempDir(), "speed.md")
-	require.NoError(t, os.WriteFile(page, []byte("# Title\n"+beginMark+"old\n"+endMark+"\nthe end\n"), 0o644))
-	require.NoError(t, small().print(options{update: true, page: page}, nil))
-	text, err := os.ReadFile(page)
+	file := filepath.Join(t.TempDir(), "speed.md")
+	require.NoError(t, os.WriteFile(file, []byte("# Title\n<!-- measured -->\nold\n<!-- /measured -->\nthe end\n"), 0o644))
+	require.NoError(t, small().print(options{update: true, page: file}, nil))
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Regexp(t, `(?s)^# Title\n<!-- measured -->\n\d+ cores.*\| flow \|.*<!-- /measured -->\nthe end\n$`, string(text))
 	require.NotContains(t, string(text), "old")
 
-	require.NoError(t, os.WriteFile(page, []byte("# Title\n"), 0o644))
-	require.ErrorContains(t, small().print(options{update: true, page: page}, nil), "there is no place between")
-	require.ErrorIs(t, small().print(options{update: true, page: page + "x"}, nil), os.ErrNotExist)
+	require.NoError(t, os.WriteFile(file, []byte("# Title\n"), 0o644))
+	require.ErrorContains(t, small().print(options{update: true, page: file}, nil), "there is no place between")
+	require.ErrorIs(t, small().print(options{update: true, page: file + "x"}, nil), os.ErrNotExist)
 
 	ours, err := os.ReadFile("../../docs/speed.md")
 	require.NoError(t, err)
-	_, err = insert(string(ours), "")
+	_, err = page.Insert(string(ours), map[string]string{measuredMark: ""})
 	require.NoError(t, err, "the page has its marks")
 }
 

@@ -6,18 +6,16 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/org/l4-canary/test/page"
 )
 
-// Where the tables stand in the page.
-const (
-	beginMark = "<!-- measured -->\n"
-	endMark   = "<!-- /measured -->"
-)
+// measuredMark names the marks of the tables in the page.
+const measuredMark = "measured"
 
 // print writes the tables to stdout, or into the page.
 func (b bench) print(o options, stdout io.Writer) error {
@@ -25,41 +23,12 @@ func (b bench) print(o options, stdout io.Writer) error {
 		_, err := io.WriteString(stdout, b.tables())
 		return err
 	}
-	page, err := os.ReadFile(o.page)
-	if err != nil {
-		return err
-	}
-	text, err := insert(string(page), b.tables())
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.page, err)
-	}
-	return os.WriteFile(o.page, []byte(text), 0o644)
-}
-
-// insert puts the tables between their marks.
-func insert(page, tables string) (string, error) {
-	head, rest, opened := strings.Cut(page, beginMark)
-	_, tail, closed := strings.Cut(rest, endMark)
-	if !opened || !closed {
-		return "", fmt.Errorf("there is no place between %q and %q", strings.TrimSpace(beginMark), endMark)
-	}
-	return head + beginMark + tables + endMark + tail, nil
-}
-
-// table is Markdown.
-type table struct{ strings.Builder }
-
-func (t *table) row(cells ...string) { t.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
-
-// head begins a table, whose first so many columns lead to the left.
-func (t *table) head(left int, columns ...string) {
-	t.row(columns...)
-	t.WriteString("|" + strings.Repeat(":--|", left) + strings.Repeat("--:|", len(columns)-left) + "\n")
+	return page.Update(o.page, map[string]string{measuredMark: b.tables()})
 }
 
 // tables are the whole result.
 func (b bench) tables() string {
-	var t table
+	var t page.Table
 	_, _ = fmt.Fprintf(&t, "%d cores, %s; %s. Medians of %d rounds, %d s a run.\n\n",
 		runtime.NumCPU(), runtime.Version(), strings.Join(b.programs, ", "), b.rounds, b.seconds)
 	b.speeds(&t)
@@ -73,8 +42,8 @@ func (b bench) tables() string {
 }
 
 // speeds are what the sampler does.
-func (b bench) speeds(t *table) {
-	t.head(1, "flow", "workers", "samples/s", "× the faster of wrk and ab", "× fortio", "CPU a sample", "allocations a sample", "samples", "lost")
+func (b bench) speeds(t *page.Table) {
+	t.Head(1, "flow", "workers", "samples/s", "× the faster of wrk and ab", "× fortio", "CPU a sample", "allocations a sample", "samples", "lost")
 	for _, m := range b.turns {
 		if m.tool != nil || m.rate > 0 {
 			continue
@@ -84,14 +53,14 @@ func (b bench) speeds(t *table) {
 			faster = spread(b.against(m, "wrk", "ab"))
 			fortio = spread(b.against(m, "fortio"))
 		}
-		t.row(string(m.kind), fmt.Sprint(m.workers), thousands(m.speed()), faster, fortio,
+		t.Row(string(m.kind), fmt.Sprint(m.workers), thousands(m.speed()), faster, fortio,
 			micros(m.cost()), fmt.Sprintf("%.1f", m.median(allocations)), thousands(float64(m.samples())), "0") // else there is no table
 	}
 }
 
 // others are what the sampler is held against.
-func (b bench) others(t *table) {
-	t.head(1, "over HTTP", "workers", "requests/s", "CPU a request", "requests")
+func (b bench) others(t *page.Table) {
+	t.Head(1, "over HTTP", "workers", "requests/s", "CPU a request", "requests")
 	for _, m := range b.turns {
 		if m.kind != request {
 			continue
@@ -100,19 +69,19 @@ func (b bench) others(t *table) {
 		if m.tool != nil {
 			name = m.tool.name
 		}
-		t.row(name, fmt.Sprint(m.workers), thousands(m.speed()), micros(m.cost()), thousands(float64(m.samples())))
+		t.Row(name, fmt.Sprint(m.workers), thousands(m.speed()), micros(m.cost()), thousands(float64(m.samples())))
 	}
 }
 
 // paces are how well the schedule is kept.
-func (b bench) paces(t *table) {
-	t.head(0, "scheduled a second", "p99 of the lateness", "slowest round", "CPU a sample", "samples", "left out", "lost")
+func (b bench) paces(t *page.Table) {
+	t.Head(0, "scheduled a second", "p99 of the lateness", "slowest round", "CPU a sample", "samples", "left out", "lost")
 	for _, m := range b.turns {
 		if m.rate == 0 {
 			continue
 		}
 		slowest := slices.MaxFunc(m.rounds, func(a, b figures) int { return cmp.Compare(a.lateness, b.lateness) }).lateness
-		t.row(thousands(m.rate), micros(m.lateness()), micros(slowest), micros(m.cost()), thousands(float64(m.samples())),
+		t.Row(thousands(m.rate), micros(m.lateness()), micros(slowest), micros(m.cost()), thousands(float64(m.samples())),
 			thousands(float64(m.leftOut())), "0")
 	}
 }

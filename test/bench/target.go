@@ -2,7 +2,11 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/org/l4-canary/test/page"
+)
 
 // target is what a figure should be on two cores that have nothing else to do.
 type target struct {
@@ -45,8 +49,8 @@ func (b bench) of(k kind) (measured, bool) {
 }
 
 // targets holds the figures against what they should be.
-func (b bench) targets(t *table) {
-	t.head(1, "target", "wanted", "measured", "met")
+func (b bench) targets(t *page.Table) {
+	t.Head(1, "target", "wanted", "measured", "met")
 	for _, a := range aims() {
 		m, played := b.of(a.kind)
 		if !played { // as -only said
@@ -59,6 +63,6 @@ func (b bench) targets(t *table) {
 		if got >= a.limit && !a.most || got <= a.limit && a.most {
 			met = "yes"
 		}
-		t.row(a.what, wanted, a.format(got), met)
+		t.Row(a.what, wanted, a.format(got), met)
 	}
 }

@@ -109,7 +109,7 @@ func TestIptables(t *testing.T) {
 	late(t, l)
 }
 
-// TestTwoNodes is ten pods over two nodes, and then pods whose flows stay on their node.
+// TestTwoNodes is ten pods over two nodes.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-two", "--nodes", "2")
@@ -118,7 +118,6 @@ func TestTwoNodes(t *testing.T) {
 	require.Equal(t, 2, strings.Count(nodes, " Ready "))
 	tenPods(t, l, "ten")
 	t.Log(l.kubectl(t, "-n", "ten", "get", "pods", "-o", "wide"))
-	locally(t, l)
 }
 
 // tenPods is a live pair on TCP and UDP.

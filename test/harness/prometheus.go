@@ -5,6 +5,7 @@ package harness
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,7 @@ func Prometheus(t *testing.T, before []string, address, config string, flags ...
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-	argv := append(before[:len(before):len(before)], "prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	argv := append(slices.Clip(before), "prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--log.level=warn")
 	return Start(t, dir, append(argv, flags...)...)
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 // bench is everything that was simulated.
@@ -101,15 +103,7 @@ func (b bench) print(o options, stdout io.Writer) error {
 		}
 		return nil
 	}
-	page, err := os.ReadFile(o.page)
-	if err != nil {
-		return err
-	}
-	text, err := insert(string(page), b.parts())
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.page, err)
-	}
-	if err := os.WriteFile(o.page, []byte(text), 0o644); err != nil {
+	if err := page.Update(o.page, b.parts()); err != nil {
 		return err
 	}
 	drawn := filepath.Join(filepath.Dir(o.page), "images", "verdict.svg")

@@ -165,18 +165,6 @@ func TestPicture(t *testing.T) {
 	require.NotContains(t, string(drawn), "NaN")
 }
 
-func TestInsert(t *testing.T) {
-	t.Parallel()
-	page := "before\n<!-- a -->\nold\n<!-- /a -->\nbetween\n<!-- b -->\n<!-- /b -->\nafter\n"
-	got, err := insert(page, map[string]string{"a": "1\n", "b": "2\n"})
-	require.NoError(t, err)
-	require.Equal(t, "before\n<!-- a -->\n1\n<!-- /a -->\nbetween\n<!-- b -->\n2\n<!-- /b -->\nafter\n", got)
-	_, err = insert("nothing", map[string]string{"a": "1\n"})
-	require.EqualError(t, err, `there is no place between "<!-- a -->" and "<!-- /a -->"`)
-	_, err = insert("<!-- a -->\n", map[string]string{"a": "1\n"})
-	require.Error(t, err)
-}
-
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	for fraction, want := range map[float64]string{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/org/l4-canary/internal/rollout"
 	"github.com/org/l4-canary/internal/stats"
+	"github.com/org/l4-canary/test/page"
 )
 
 // Cells of the tables: what was simulated, with what is exact in brackets.
@@ -36,15 +37,15 @@ func (r *shareRow) flowsBy(q float64) string {
 
 // right are the stages whose share is as expected.
 func (b bench) right() string {
-	var t table
-	t.head(2, "confidence", "expected", "planned", "pass", "fail", "inconclusive",
+	var t page.Table
+	t.Head(2, "confidence", "expected", "planned", "pass", "fail", "inconclusive",
 		"flows, mean", "mean, no reserve", "half by", "nine of ten by", "in turns")
 	for _, rows := range b.questions() {
 		r := rows.at(0)
 		if r == nil {
 			continue
 		}
-		t.row(r.confidence(), r.asked(), count(float64(r.test.PlannedSize)), r.passes(), r.fails(), r.undecided(),
+		t.Row(r.confidence(), r.asked(), count(float64(r.test.PlannedSize)), r.passes(), r.fails(), r.undecided(),
 			r.flowsOnAverage(), count(r.whole.mean), r.flowsBy(0.5), r.flowsBy(0.9), count(float64(r.ours.takingTurns(r.test.Expected))))
 	}
 	return t.String()
@@ -52,11 +53,11 @@ func (b bench) right() string {
 
 // wrong are the stages whose share is off.
 func (b bench) wrong() string {
-	var t table
-	t.head(2, "confidence", "expected", "half below: pass", "half above: pass", "lower edge: pass", "upper edge: pass",
+	var t page.Table
+	t.Head(2, "confidence", "expected", "half below: pass", "half above: pass", "lower edge: pass", "upper edge: pass",
 		"Wilson, lower edge: pass", "Wilson, upper edge: pass", "twice off: fail", "flows for that")
 	for _, rows := range b.questions() {
-		t.row(rows[0].confidence(), rows[0].asked(), rows.show(-0.5, (*shareRow).passes), rows.show(0.5, (*shareRow).passes),
+		t.Row(rows[0].confidence(), rows[0].asked(), rows.show(-0.5, (*shareRow).passes), rows.show(0.5, (*shareRow).passes),
 			rows.show(-1, (*shareRow).passes), rows.show(1, (*shareRow).passes),
 			rows.show(-1, (*shareRow).naively), rows.show(1, (*shareRow).naively),
 			rows.show(rows.far(), (*shareRow).fails), rows.show(rows.far(), (*shareRow).flowsOnAverage))
@@ -68,12 +69,12 @@ func (b bench) wrong() string {
 
 // cells are all figures, a row for each true share.
 func (b bench) cells() string {
-	var t table
-	t.head(3, "confidence", "expected", "true share", "pass", "fail", "inconclusive", "flows, mean", "nine of ten by",
+	var t page.Table
+	t.Head(3, "confidence", "expected", "true share", "pass", "fail", "inconclusive", "flows, mean", "nine of ten by",
 		"Wilson: pass", "Wilson: fail")
 	for i := range b.shared {
 		r := &b.shared[i]
-		t.row(r.confidence(), r.asked(), number(100*r.truth)+" %", r.passes(), r.fails(), r.undecided(),
+		t.Row(r.confidence(), r.asked(), number(100*r.truth)+" %", r.passes(), r.fails(), r.undecided(),
 			r.flowsOnAverage(), r.flowsBy(0.9), r.naively(),
 			beside(share(r.naive[stats.Fail], r.total), percent(r.naiveExact.fail)))
 	}
@@ -94,8 +95,8 @@ func (b bench) watched() (least, most float64) {
 
 // glance is the table for the defaults of tolerance and confidence.
 func (b bench) glance() string {
-	var t table
-	t.head(1, "expected", "half decided by", "nine of ten by", "right share fails", "right share stays open",
+	var t page.Table
+	t.Head(1, "expected", "half decided by", "nine of ten by", "right share fails", "right share stays open",
 		"share on the edge passes", "the same, ordinary interval", "share twice off fails")
 	for _, rows := range b.questions() {
 		r := rows.at(0)
@@ -103,7 +104,7 @@ func (b bench) glance() string {
 		if r == nil || edge == nil || !r.byDefault() {
 			continue
 		}
-		t.row(r.asked(), inTime(r.quantile(0.5)), inTime(r.quantile(0.9)),
+		t.Row(r.asked(), inTime(r.quantile(0.5)), inTime(r.quantile(0.9)),
 			share(r.verdicts[rollout.Fail], r.total), share(r.verdicts[rollout.Inconclusive], r.total),
 			share(edge.verdicts[rollout.Pass], edge.total), share(edge.naive[stats.Pass], edge.total),
 			rows.show(rows.far(), func(r *shareRow) string { return share(r.verdicts[rollout.Fail], r.total) }))

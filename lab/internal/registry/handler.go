@@ -41,7 +41,7 @@ func Handler(ctx context.Context, workload, program string, log *slog.Logger) (h
 		blobs:   blobs.(registry.BlobPutHandler),
 		backing: registry.New(registry.WithBlobHandler(blobs), registry.Logger(silent)),
 	}
-	if err := h.putLayer(ctx, h.layer); err != nil {
+	if err = h.putLayer(ctx, h.layer); err != nil {
 		return nil, err
 	}
 	if program == "" {
