@@ -41,10 +41,12 @@ func tools(fortio string) []tool {
 	}
 }
 
+// wrkArgs: of itself wrk says less than the others, and a server has less to read.
 func wrkArgs(workers, seconds int, url string) []string {
 	return []string{
 		"--threads", strconv.Itoa(min(workers, runtime.NumCPU())), "--connections", strconv.Itoa(workers),
-		"--duration", fmt.Sprintf("%ds", seconds), "--header", "Connection: close", url,
+		"--duration", fmt.Sprintf("%ds", seconds), "--header", "User-Agent: l4-canary", "--header", "Accept: */*",
+		"--header", "Connection: close", url,
 	}
 }
 

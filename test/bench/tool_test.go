@@ -106,7 +106,10 @@ func TestVersion(t *testing.T) {
 func TestArgs(t *testing.T) {
 	t.Parallel()
 	const url = "http://127.0.0.7:80/"
-	require.Equal(t, []string{"--threads", "1", "--connections", "1", "--duration", "2s", "--header", "Connection: close", url}, wrkArgs(1, 2, url))
+	require.Equal(t, []string{
+		"--threads", "1", "--connections", "1", "--duration", "2s", "--header", "User-Agent: l4-canary", "--header", "Accept: */*",
+		"--header", "Connection: close", url,
+	}, wrkArgs(1, 2, url))
 	require.Equal(t, []string{"-q", "-c", "16", "-t", "2", "-n", "100000000", url}, abArgs(16, 2, url))
 	require.Equal(t, []string{"load", "-quiet", "-qps", "0", "-c", "16", "-t", "2s", "-keepalive=false", "-json", "-", url}, fortioArgs(16, 2, url))
 }

@@ -109,7 +109,7 @@ func TestIptables(t *testing.T) {
 	late(t, l)
 }
 
-// TestTwoNodes is ten pods over two nodes.
+// TestTwoNodes is ten pods over two nodes, and what policy Local makes of the share.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-two", "--nodes", "2")
@@ -118,6 +118,7 @@ func TestTwoNodes(t *testing.T) {
 	require.Equal(t, 2, strings.Count(nodes, " Ready "))
 	tenPods(t, l, "ten")
 	t.Log(l.kubectl(t, "-n", "ten", "get", "pods", "-o", "wide"))
+	locally(t, l)
 }
 
 // tenPods is a live pair on TCP and UDP.

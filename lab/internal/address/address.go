@@ -16,7 +16,7 @@ const MaxIndex = 254
 // Plan is the addresses of one lab. The fields named 6 are invalid (the zero
 // value) without dual stack.
 type Plan struct {
-	Runner, Runner6 netip.Addr // the machine's side of node 1's link, the runner's address
+	Runner, Runner6 netip.Addr // the runner's own, on no link: see Topology.poolRoutes
 	Nodes           []Node
 	Pods, Pods6     netip.Prefix
 	Services        netip.Prefix
@@ -48,21 +48,22 @@ func New(index, nodes int, dualStack bool) (Plan, error) {
 		Pods:     netip.MustParsePrefix("10.244.0.0/16"),
 		Services: netip.MustParsePrefix("10.96.0.0/16"),
 		Pool:     netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, i, 0}), 24),
+		Runner:   netip.AddrFrom4([4]byte{198, 18, i, 13}),
 	}
 	if dualStack {
 		plan.Pods6 = netip.MustParsePrefix("fd00:10:244::/56")
 		plan.Services6 = netip.MustParsePrefix("fd00:10:96::/112")
 		plan.Pool6 = netip.PrefixFrom(v6(i, 0xff, 0), 112)
+		plan.Runner6 = v6(i, 0, 1)
 	}
 	for n := range byte(nodes) {
 		plan.Nodes = append(plan.Nodes, newNode(i, n, dualStack))
 	}
-	plan.Runner, plan.Runner6 = plan.Nodes[0].Host, plan.Nodes[0].Host6
 	return plan, nil
 }
 
 // newNode plans node n (from 0) of lab i: the links to the machine are the /30s
-// at .0 and .4 of 198.18.i.0/24, the one between the nodes is that at .8.
+// at .0 and .4 of 198.18.i.0/24, the one between the nodes is that at .8, and .13 is the runner.
 func newNode(i, n byte, dualStack bool) Node {
 	node := Node{
 		Host: netip.AddrFrom4([4]byte{198, 18, i, 4*n + 1}),

@@ -13,7 +13,7 @@ func TestNewSingleStack(t *testing.T) {
 	t.Parallel()
 	plan, err := address.New(3, 1, false)
 	require.NoError(t, err)
-	require.Equal(t, "198.18.3.1", plan.Runner.String())
+	require.Equal(t, "198.18.3.13", plan.Runner.String())
 	require.Equal(t, "198.18.3.2", plan.Nodes[0].Addr.String())
 	require.Equal(t, "10.244.1.0/24", plan.Nodes[0].Pods.String())
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("198.19.3.0/24")}, plan.Pools())
@@ -28,7 +28,7 @@ func TestNewDualStack(t *testing.T) {
 	plan, err := address.New(0, 2, true)
 	require.NoError(t, err)
 	require.True(t, plan.DualStack())
-	require.Equal(t, "fd4c:3463:616e:1::1", plan.Runner6.String())
+	require.Equal(t, "fd4c:3463:616e::1", plan.Runner6.String())
 	two := plan.Nodes[1]
 	require.Equal(t, "198.18.0.6", two.Addr.String())
 	require.Equal(t, "198.18.0.5", two.Host.String())
@@ -62,14 +62,16 @@ func TestNoTwoAlike(t *testing.T) {
 		plan, err := address.New(index, 2, true)
 		require.NoError(t, err)
 		pools = append(pools, plan.Pools()...)
+		addrs := []netip.Addr{plan.Runner, plan.Runner6}
 		for _, node := range plan.Nodes {
-			for _, addr := range []netip.Addr{node.Addr, node.Host, node.Peer, node.Addr6, node.Host6, node.Peer6} {
-				require.True(t, benchmark.Contains(addr) || ula.Contains(addr), addr)
-				if other, given := seen[addr]; given {
-					require.Failf(t, "an address is given twice", "%s in labs %d and %d", addr, other, index)
-				}
-				seen[addr] = index
+			addrs = append(addrs, node.Addr, node.Host, node.Peer, node.Addr6, node.Host6, node.Peer6)
+		}
+		for _, addr := range addrs {
+			require.True(t, benchmark.Contains(addr) || ula.Contains(addr), addr)
+			if other, given := seen[addr]; given {
+				require.Failf(t, "an address is given twice", "%s in labs %d and %d", addr, other, index)
 			}
+			seen[addr] = index
 		}
 	}
 	for i, pool := range pools {

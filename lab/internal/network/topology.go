@@ -145,15 +145,22 @@ func (t Topology) linkNodes() []string {
 
 // poolRoutes lead from the machine to the LoadBalancer addresses, over all nodes
 // alike. The source is fixed: the kernel picks it before it knows the port, and
-// so perhaps for another path than the one the connection then takes.
+// so perhaps for another path than the one the connection then takes. It is an
+// address of its own: of several paths Linux (6.16 and later) takes the one whose
+// device has the source address, always, and spreads flows only when none has.
 func (t Topology) poolRoutes() []string {
 	var gateways, gateways6 []netip.Addr
 	for _, node := range t.Plan.Nodes {
 		gateways, gateways6 = append(gateways, node.Addr), append(gateways6, node.Addr6)
 	}
-	routes := []string{poolRoute(t.Plan.Pool, t.Plan.Runner, gateways)}
+	routes := []string{
+		fmt.Sprintf("addr add %s/32 dev %s", t.Plan.Runner, t.device(1)),
+		poolRoute(t.Plan.Pool, t.Plan.Runner, gateways),
+	}
 	if t.Plan.DualStack() {
-		routes = append(routes, "-6 "+poolRoute(t.Plan.Pool6, t.Plan.Runner6, gateways6))
+		routes = append(routes,
+			fmt.Sprintf("-6 addr add %s/128 dev %s nodad", t.Plan.Runner6, t.device(1)),
+			"-6 "+poolRoute(t.Plan.Pool6, t.Plan.Runner6, gateways6))
 	}
 	return routes
 }
