@@ -5,6 +5,7 @@
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
 # make servers    every preset and recipe, and queries, against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
+# make test-act   the action and the examples in workflows, by act, against a lab
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make sim        how often the verdict errs behind balancers of every kind, simulated
 # make pictures   the gallery of docs/report.md, from the records of the tests
@@ -34,7 +35,7 @@ SIM_FLAGS ?=
 # -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage test-act sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -116,6 +117,13 @@ sim:
 
 # In a network namespace of its own, where no firewall follows a million connections and
 # no other program waits for a port: about five minutes. Takes root.
+test-act: build kubernetes packages bin/act
+	@test/packages.sh jq:jq git:git ldd:libc-bin
+	go test -tags e2e -count=1 -timeout 30m -parallel 8 -v ./test/act
+
+bin/act: test/act/tool/go.mod test/act/tool/go.sum
+	cd test/act/tool && CGO_ENABLED=0 go build -o ../../../$@ github.com/nektos/act
+
 bench: bench-packages bin/fortio
 	go build -o bin/bench ./test/bench
 	unshare --net sh -c 'ip link set lo up && exec bin/bench -fortio bin/fortio $(BENCH_FLAGS)'
