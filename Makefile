@@ -7,6 +7,7 @@
 # make compare    a rollout beside the same moves with kubectl
 # make test-act   the action and the examples in workflows, by act, against a lab
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
+# make bench-start  how soon the program asks its first question, beside Node.js; how large it is
 # make sim        how often the verdict errs behind balancers of every kind, simulated
 # make pictures   the gallery of docs/report.md, from the records of the tests
 # make generate   both action.yml and the README's tables, from internal/config
@@ -35,7 +36,7 @@ SIM_FLAGS ?=
 # -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage test-act sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage test-act sim bench bench-start servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -127,6 +128,10 @@ bin/act: test/act/tool/go.mod test/act/tool/go.sum
 bench: bench-packages bin/fortio
 	go build -o bin/bench ./test/bench
 	unshare --net sh -c 'ip link set lo up && exec bin/bench -fortio bin/fortio $(BENCH_FLAGS)'
+
+bench-start: build archives
+	@test/packages.sh node:nodejs
+	go run ./test/start $(START_FLAGS)
 
 bin/fortio: test/bench/fortio/go.mod test/bench/fortio/go.sum
 	cd test/bench/fortio && go build -o ../../../$@ fortio.org/fortio

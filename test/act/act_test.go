@@ -43,11 +43,11 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// jobTools is a root file system with a shell, jq and curl.
+// jobTools is a root file system with a shell, and what scripts call.
 func jobTools(t *testing.T) string {
 	t.Helper()
 	dir := harness.Userland(t)
-	for _, name := range []string{"jq", "curl"} {
+	for _, name := range []string{"bash", "jq", "curl"} {
 		path, err := exec.LookPath(name)
 		require.NoError(t, err)
 		copyFile(t, path, filepath.Join(dir, "bin", name))

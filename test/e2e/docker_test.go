@@ -22,6 +22,9 @@ func containerAction(t *testing.T, l *lab) {
 	t.Helper()
 	e := harness.Docker(t)
 	t.Log(e.Do(t, "build", "--network", "none", "-t", "l4-canary:e2e", e.BuildContext(t)))
+	size := e.Compressed(t, "l4-canary:e2e")
+	t.Logf("the image has %.1f MB, compressed", float64(size)/1e6)
+	require.Less(t, size, 30_000_000)
 	t.Run("to its end", func(t *testing.T) { containerPromotes(t, l, e) })
 	t.Run("cancelled", func(t *testing.T) { containerCancelled(t, l, e) })
 }

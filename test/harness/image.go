@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,6 +73,17 @@ func (e *Engine) Import(t *testing.T, dir, name string, changes ...string) {
 	}
 	e.Do(t, append(args, tarball, name)...)
 	require.NoError(t, os.Remove(tarball))
+}
+
+// Compressed is the size of an image in bytes, as a registry would keep it.
+func (e *Engine) Compressed(t *testing.T, name string) int {
+	t.Helper()
+	tarball := filepath.Join(t.TempDir(), "image.tar")
+	e.Do(t, "save", "--output", tarball, name)
+	size, err := strconv.Atoi(strings.TrimSpace(shell(t, ".", `gzip <"$1" | wc -c`, tarball)))
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(tarball))
+	return size
 }
 
 // cacheDir is where the lab keeps what is slow to make, outside the tree.
