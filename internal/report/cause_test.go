@@ -45,6 +45,13 @@ func leftAsItWas() *rollout.Record {
 
 // TestHeadlines: the outcome and what decided it are one sentence, with the figure where a
 // figure decided.
+// firstVersion is a rollout to where nothing served: there is only one side.
+func firstVersion() *rollout.Record {
+	r := lobbyHeld()
+	r.Stages, r.Canary = r.Stages[:1], rollout.Side{}
+	return ended(r, rollout.Promoted, rollout.ReasonPass, 0)
+}
+
 func TestHeadlines(t *testing.T) {
 	t.Parallel()
 	undecidedHere := byShare()
@@ -55,6 +62,8 @@ func TestHeadlines(t *testing.T) {
 		want   string
 	}{
 		"promoted":        {seedPromoted(), "### ✅ Promoted: `default/nginx` → `…/new-nginx`, every stage showed the split its pods should give"},
+		"first version":   {firstVersion(), "### ✅ Live: `game/lobby` serves `ghcr.io/acme/lobby:1.8.2`, its first version"},
+		"first, running":  {ended(firstVersion(), "", "", 0), "### ⏳ Running at baseline: `game/lobby` → `ghcr.io/acme/lobby:1.8.2`"},
 		"without shares":  {unmeasured(), "### ✅ Promoted: `game/lobby` → `ghcr.io/acme/lobby:1.9.0`"},
 		"held":            {lobbyHeld(), "### ⏸️ Held at 25 %: `game/lobby` serves `ghcr.io/acme/lobby:1.9.0` beside `ghcr.io/acme/lobby:1.8.2`"},
 		"share":           {byShare(), "### ❌ Rolled back at 50 %: `default/nginx` stays on `…/old-nginx`, because the canary answered 25.1 % of new flows where 50 % was expected"},

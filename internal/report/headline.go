@@ -20,12 +20,18 @@ func (p page) headline() string {
 // end is how the run ended, or where it stands.
 func (p page) end() string {
 	service, old, canary := p.place(), image(p.Stable), image(p.Canary)
+	if p.first() {
+		canary = old
+	}
 	at := ""
 	if stage := p.last(); stage != nil {
 		at = " at " + stageName(*stage)
 	}
 	switch p.Outcome {
 	case rollout.Promoted:
+		if p.first() {
+			return fmt.Sprintf("### ✅ Live: %s serves %s, its first version", service, canary)
+		}
 		return fmt.Sprintf("### ✅ Promoted: %s → %s", service, canary) + p.because()
 	case rollout.Held:
 		return fmt.Sprintf("### ⏸️ Held%s: %s serves %s beside %s", at, service, canary, old)
@@ -55,6 +61,9 @@ func (p page) end() string {
 	}
 	return fmt.Sprintf("### ⏳ Running%s: %s → %s", at, service, canary)
 }
+
+// first reports whether there is only one side: nothing served before.
+func (p page) first() bool { return p.Canary.Deployment == "" && len(p.Canary.Images) == 0 }
 
 // place names the Service: of long names both ends of both parts stay.
 func (p page) place() string {

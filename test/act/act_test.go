@@ -107,19 +107,24 @@ func (r *repository) copy(t *testing.T, workflow string, edits ...string) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, r.workflow), []byte(edited), 0o644))
 }
 
-// service adds the manifests of one, of ten pods, in a folder. Where it is live already, its
-// pods are of the version 0.
-func (r *repository) service(t *testing.T, name, folder string, live bool) {
+// service adds the manifests of one in a folder, with so many pods.
+func (r *repository) service(t *testing.T, name, folder string, pods int) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(harness.Root(t), "testdata/manifests/single/lobby.yaml"))
 	require.NoError(t, err)
-	text := strings.NewReplacer("registry.example/lobby:1.0.0", "ghcr.io/acme/"+name+":0", "lobby", name, "replicas: 3", "replicas: 10").Replace(string(data))
+	text := strings.NewReplacer("registry.example/lobby:1.0.0", "ghcr.io/acme/"+name+":0", "lobby", name, "replicas: 3", fmt.Sprint("replicas: ", pods)).
+		Replace(string(data))
 	file := filepath.Join(r.dir, folder, "app.yaml")
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
-	if live {
-		r.lab.Do(t, "kubectl", "--", "-n", r.namespace, "apply", "-f", file)
-	}
+}
+
+// live adds one that serves already, with pods of the version 0.
+func (r *repository) live(t *testing.T, name, folder string, pods int) {
+	t.Helper()
+	r.service(t, name, folder, pods)
+	r.lab.Do(t, "kubectl", "--", "-n", r.namespace, "apply", "-f", filepath.Join(r.dir, folder, "app.yaml"))
+	r.lab.Do(t, "kubectl", "--", "-n", r.namespace, "rollout", "status", "deployment/"+name, "--timeout", "2m")
 }
 
 // commit makes one and returns its hash.
@@ -173,8 +178,8 @@ func (r *repository) act(t *testing.T, event string, args ...string) (log, bool)
 	return said, err == nil
 }
 
-// live are the pods that serve, by the tag of their image.
-func (r *repository) live(t *testing.T, service string) map[string]int {
+// serving are the pods that serve, by the tag of their image.
+func (r *repository) serving(t *testing.T, service string) map[string]int {
 	t.Helper()
 	deployments, err := r.lab.AppsV1().Deployments(r.namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)

@@ -36,21 +36,21 @@ func TestAct(t *testing.T) {
 func roundTrip(t *testing.T, r *rig) {
 	t.Helper()
 	repo := r.repository(t, "round-trip", "testdata/round-trip.yml", "NAMESPACE", "round-trip")
-	repo.service(t, "lobby", "k8s", true)
+	repo.live(t, "lobby", "k8s", 4)
 	sha := repo.commit(t)
 	said, ok := repo.act(t, "push")
 	require.True(t, ok)
 	outputs := said.outputs("canary")
 	for name, value := range map[string]string{
 		"outcome": "promoted", "reason": "PASS", "stage": "100", "observed-weight": "100.00", "expected-weight": "100.00",
-		"stable-replicas": "10", "canary-replicas": "0", "report-json": "report.json", "report-markdown": "",
+		"stable-replicas": "4", "canary-replicas": "0", "report-json": "report.json", "report-markdown": "",
 	} {
 		require.Equal(t, value, outputs[name], "%s of %v", name, outputs)
 	}
 	require.Contains(t, said.summary("canary"), "### ✅ Promoted")
 	require.Contains(t, said.written("canary"), "nothing to finish", "the post step")
 	require.NotContains(t, said.String(), repo.secrets["KUBECONFIG"])
-	require.Equal(t, map[string]int{sha: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{sha: 4}, repo.serving(t, "lobby"))
 	require.FileExists(t, filepath.Join(repo.dir, "report.json"))
 }
 
@@ -59,7 +59,7 @@ func roundTrip(t *testing.T, r *rig) {
 func promote(t *testing.T, r *rig, workflow string) {
 	t.Helper()
 	repo := r.repository(t, "promote", workflow, "namespace: game", "namespace: promote")
-	repo.service(t, "lobby", "k8s", true)
+	repo.live(t, "lobby", "k8s", 4)
 	sha := repo.commit(t)
 	said, ok := repo.act(t, "push")
 	require.True(t, ok)
@@ -67,14 +67,14 @@ func promote(t *testing.T, r *rig, workflow string) {
 	require.Equal(t, "25", said.outputs("canary")["stage"])
 	require.Equal(t, "promoted", said.outputs("full")["outcome"])
 	require.Empty(t, said.results()["back"])
-	require.Equal(t, map[string]int{sha: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{sha: 4}, repo.serving(t, "lobby"))
 }
 
 // staged is the same with jobs of one's own.
 func staged(t *testing.T, r *rig, workflow string) {
 	t.Helper()
 	repo := r.repository(t, "staged", workflow, "namespace: game", "namespace: staged")
-	repo.service(t, "lobby", "k8s", true)
+	repo.live(t, "lobby", "k8s", 10)
 	sha := repo.commit(t)
 	said, ok := repo.act(t, "push")
 	require.True(t, ok)
@@ -82,43 +82,43 @@ func staged(t *testing.T, r *rig, workflow string) {
 	require.Equal(t, "10", said.outputs("canary")["stage"])
 	require.Equal(t, "promoted", said.outputs("full")["outcome"])
 	require.Empty(t, said.results()["back"])
-	require.Equal(t, map[string]int{sha: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{sha: 10}, repo.serving(t, "lobby"))
 }
 
 // superseding: a first version, a second one, and the way back by hand.
 func superseding(t *testing.T, r *rig, workflow string) {
 	t.Helper()
 	repo := r.repository(t, "superseding", workflow, "namespace: game", "namespace: superseding")
-	repo.service(t, "lobby", "k8s", false)
+	repo.service(t, "lobby", "k8s", 4)
 	first := repo.commit(t)
 	said, ok := repo.act(t, "push")
 	require.True(t, ok)
 	require.Equal(t, "promoted", said.outputs("canary")["outcome"])
-	require.Equal(t, map[string]int{first: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{first: 4}, repo.serving(t, "lobby"))
 
 	second := repo.commit(t)
 	said, ok = repo.act(t, "push")
 	require.True(t, ok)
 	require.Equal(t, "promoted", said.outputs("canary")["outcome"])
-	require.Equal(t, map[string]int{second: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{second: 4}, repo.serving(t, "lobby"))
 
 	repo.copy(t, filepath.Join(filepath.Dir(workflow), "rollback.yml"), "namespace: game", "namespace: superseding")
 	said, ok = repo.act(t, "workflow_dispatch", "--input", "service=lobby")
 	require.True(t, ok)
 	require.Equal(t, "rolled-back", said.outputs("rollback")["outcome"])
-	require.Equal(t, map[string]int{first: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{first: 4}, repo.serving(t, "lobby"))
 }
 
 // nightly without the minutes that it waits; a second night without news.
 func nightly(t *testing.T, r *rig, workflow string) {
 	t.Helper()
 	repo := r.repository(t, "nightly", workflow, "namespace: game", "namespace: nightly", "15m", "1s", "30m", "1s")
-	repo.service(t, "lobby", "k8s", true)
+	repo.live(t, "lobby", "k8s", 10)
 	sha := repo.commit(t)
 	said, ok := repo.act(t, "schedule")
 	require.True(t, ok)
 	require.Equal(t, "promoted", said.outputs("canary")["outcome"])
-	require.Equal(t, map[string]int{sha: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{sha: 10}, repo.serving(t, "lobby"))
 	said, ok = repo.act(t, "schedule")
 	require.True(t, ok)
 	require.Equal(t, "nothing-to-do", said.outputs("canary")["outcome"])
@@ -129,7 +129,7 @@ func preview(t *testing.T, r *rig, workflow string) {
 	t.Helper()
 	repo := r.repository(t, "preview-act", workflow, "namespace: preview", "namespace: preview-act")
 	repo.secrets["PREVIEW_KUBECONFIG"] = repo.secrets["KUBECONFIG"]
-	repo.service(t, "lobby", "k8s", true)
+	repo.live(t, "lobby", "k8s", 4)
 	sha := repo.commit(t)
 	event := func(from string) string {
 		return fmt.Sprintf(`{"pull_request": {"number": 7, "head": {"sha": %q, "ref": "topic", "repo": {"full_name": %q}}, "base": {"ref": "main"}}}`, sha, from)
@@ -138,13 +138,13 @@ func preview(t *testing.T, r *rig, workflow string) {
 	said, ok := repo.act(t, "pull_request")
 	require.True(t, ok)
 	require.Empty(t, said.results())
-	require.Equal(t, map[string]int{"0": 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{"0": 4}, repo.serving(t, "lobby"))
 
 	repo.event = event("acme/lobby")
 	said, ok = repo.act(t, "pull_request")
 	require.True(t, ok)
 	require.Equal(t, "promoted", said.outputs("preview")["outcome"])
-	require.Equal(t, map[string]int{sha: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{sha: 4}, repo.serving(t, "lobby"))
 }
 
 // monorepo: three services, each for itself.
@@ -152,13 +152,13 @@ func monorepo(t *testing.T, r *rig, workflow string) {
 	t.Helper()
 	repo := r.repository(t, "monorepo", workflow, "namespace: game", "namespace: monorepo", "\n            probe: udp", "\n            probe: tcp")
 	for _, name := range []string{"lobby", "matchmaker", "relay"} {
-		repo.service(t, name, "services/"+name+"/k8s", true)
+		repo.live(t, name, "services/"+name+"/k8s", 4)
 	}
 	sha := repo.commit(t)
 	_, ok := repo.act(t, "push")
 	require.True(t, ok)
 	for _, name := range []string{"lobby", "matchmaker", "relay"} {
-		assert.Equal(t, map[string]int{sha: 10}, repo.live(t, name), name)
+		assert.Equal(t, map[string]int{sha: 4}, repo.serving(t, name), name)
 	}
 }
 
@@ -166,13 +166,13 @@ func monorepo(t *testing.T, r *rig, workflow string) {
 func clusters(t *testing.T, r *rig, workflow string) {
 	t.Helper()
 	repo := r.repository(t, "clusters", workflow, "namespace: game", "namespace: clusters")
-	repo.service(t, "lobby", "k8s", true)
+	repo.live(t, "lobby", "k8s", 4)
 	sha := repo.commit(t)
 	said, ok := repo.act(t, "push")
 	require.True(t, ok)
 	require.Equal(t, "promoted", said.outputs("frankfurt")["outcome"])
 	require.Equal(t, "nothing-to-do", said.outputs("virginia")["outcome"])
-	require.Equal(t, map[string]int{sha: 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{sha: 4}, repo.serving(t, "lobby"))
 }
 
 // chat: an image that cannot be had, and the message that says so.
@@ -184,13 +184,13 @@ func chat(t *testing.T, r *rig, workflow string) {
 		messages <- string(body)
 	}))
 	defer server.Close()
-	repo := r.repository(t, "chat", workflow, "namespace: game", "namespace: chat", "ghcr.io/acme/lobby:", "lobby=missing/lobby:")
+	repo := r.repository(t, "chat", workflow, "namespace: game", "namespace: chat", "ghcr.io/acme/lobby:", "ghcr.io/acme/lobby=ghcr.io/missing/lobby:")
 	repo.secrets["CHAT_WEBHOOK"] = server.URL
-	repo.service(t, "lobby", "k8s", true)
+	repo.live(t, "lobby", "k8s", 4)
 	repo.commit(t)
 	said, ok := repo.act(t, "push")
 	require.False(t, ok, "a release that is rolled back fails its job")
 	require.Equal(t, "rolled-back", said.outputs("canary")["outcome"])
 	require.Contains(t, <-messages, "lobby: rolled-back (")
-	require.Equal(t, map[string]int{"0": 10}, repo.live(t, "lobby"))
+	require.Equal(t, map[string]int{"0": 4}, repo.serving(t, "lobby"))
 }
