@@ -199,7 +199,7 @@ func (c *Command) newJournal(ctx context.Context, faces config.Faces, warnings [
 	c.mask([]string{c.githubToken(faces), c.Getenv("GITLAB_TOKEN")})
 	return &journal{
 		comment: c.newAnnouncer(ctx, faces), platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
-		veil: c.veil,
+		veil:      c.veil,
 		cancelled: func() bool { return ctx.Err() != nil },
 	}
 }

@@ -79,7 +79,7 @@ func measure(ctx context.Context, program string, rounds int) (starts, error) {
 	if err != nil {
 		return starts{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is in the temporary folder
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	if err := os.WriteFile(kubeconfig, kubeconfigOf(server), 0o600); err != nil {
 		return starts{}, err
