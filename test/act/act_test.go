@@ -160,7 +160,7 @@ func (r *repository) act(t *testing.T, event string, args ...string) (log, bool)
 		require.NoError(t, os.WriteFile(filepath.Join(home, name), []byte(text), 0o600))
 	}
 	all := []string{
-		event, "--json", "--bind", "--pull=false", "--no-cache-server", "--container-daemon-socket", "-",
+		event, "--json", "--bind", "--pull=false", "--no-cache-server", "--rm", "--container-daemon-socket", "-",
 		"--workflows", filepath.Join(".github/workflows", r.workflow), "--secret-file", filepath.Join(home, "secrets"),
 		"--platform", "ubuntu-24.04=" + jobs, "--local-repository", "org/l4-canary@v1=" + r.action,
 	}
