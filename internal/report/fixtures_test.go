@@ -216,7 +216,7 @@ func byShare() *rollout.Record {
 }
 
 func byErrors() *rollout.Record {
-	detail := "6.1 % of new flows failed at 25 %, 0.3 % at the baseline."
+	detail := "6.1 % of new flows failed at 25 %, none at the baseline."
 	r := ended(lobby(), rollout.RolledBack, rollout.ReasonFailErrors, 71*time.Second)
 	r.Message, r.Rollback = detail, &rollout.RollbackRecord{Took: 12400 * time.Millisecond, Stable: 10}
 	r.Stages, r.NotReached = lobbyStages()[:3], []rollout.Percent{50, 100}
