@@ -31,13 +31,14 @@ type ProberOptions struct {
 type ProberPod struct {
 	cluster *Cluster
 	name    string // of the Job and of its Secret
+	seen    bool   // its pod was there
 }
 
 // Probe runs a prober, and returns once its pod runs or has run. No more than the
 // deadline of ctx is asked of it. What keeps it from running is a *rollout.Setback that
 // speaks of the prober; all other errors are the API server's.
 func (c *Cluster) Probe(ctx context.Context, o ProberOptions) (*ProberPod, error) {
-	p := &ProberPod{c, proberName + strings.ToLower(rand.Text()[:proberRandom])}
+	p := &ProberPod{cluster: c, name: proberName + strings.ToLower(rand.Text()[:proberRandom])}
 	job := c.proberJob(ctx, p.name, o)
 	if c.selects(job.Spec.Template.Labels) {
 		return nil, proberSetback(rollout.ReasonConfig, "the selector of Service %q matches a prober's pod, which must not serve", c.Service)
@@ -150,11 +151,15 @@ func (c *Cluster) change() <-chan struct{} {
 // look reports whether the pod runs, or has run, and else what keeps it.
 func (p *ProberPod) look(ctx context.Context) (runs bool, t rollout.Trouble) {
 	pod := p.pod()
-	if pod == nil {
-		return false, p.unmade(ctx)
-	}
-	if pod.Status.Phase != corev1.PodPending {
+	gone := pod == nil && p.seen || pod != nil && pod.DeletionTimestamp != nil
+	p.seen = p.seen || pod != nil
+	switch {
+	case pod != nil && pod.Status.Phase != corev1.PodPending:
 		return true, t
+	case gone: // a Job whose pod was removed makes no other
+		return false, rollout.Trouble{Reason: rollout.ReasonInvalidLocal, Fatal: true, Message: "somebody removed its pod, or its Job " + p.name}
+	case pod == nil:
+		return false, p.unmade(ctx)
 	}
 	if t, ok := trouble(pod, probe.None); ok {
 		t.Message = "pod " + pod.Name + ": " + t.Message
@@ -182,10 +187,18 @@ func (p *ProberPod) unmade(ctx context.Context) rollout.Trouble {
 		return t // nothing is known
 	}
 	for _, e := range events.Items {
-		if e.InvolvedObject.Name != p.name || e.Reason != "FailedCreate" {
+		if e.InvolvedObject.Name != p.name {
 			continue
 		}
-		t.Message = e.Message
+		switch e.Reason {
+		case "SuccessfulCreate": // and gone before the watch has said so
+			t.Reason, t.Message = rollout.ReasonInvalidLocal, "somebody removed its pod, or its Job "+p.name
+			continue
+		case "FailedCreate":
+			t.Message = e.Message
+		default:
+			continue
+		}
 		switch {
 		case overQuota(e.Message):
 			t.Reason = rollout.ReasonQuota

@@ -244,11 +244,54 @@ func TestProberCannotRun(t *testing.T) {
 // tell has the Job's controller say why it makes no pod.
 func (w *world) tell(t *testing.T, message string) {
 	t.Helper()
+	w.event(t, "FailedCreate", message)
+}
+
+// event is one about the Job.
+func (w *world) event(t *testing.T, reason, message string) {
+	t.Helper()
 	_, err := w.typed.CoreV1().Events(namespace).Create(t.Context(), &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: namespace}, Reason: "FailedCreate", Message: message,
+		ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: namespace}, Reason: reason, Message: message,
 		InvolvedObject: corev1.ObjectReference{Kind: "Job", Name: w.job(t).Name},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
+}
+
+// TestProberGoneBeforeItRan: a Job whose pod was removed makes no other, so it is not
+// waited for.
+func TestProberGoneBeforeItRan(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		remove func(t *testing.T, w *world)
+		after  time.Duration
+	}{
+		"gone": {remove: func(t *testing.T, w *world) {
+			t.Helper()
+			pod := w.made(t)
+			time.Sleep(time.Second) // it has been seen
+			require.NoError(t, w.typed.CoreV1().Pods(namespace).Delete(t.Context(), pod.Name, metav1.DeleteOptions{}))
+		}},
+		"going": {remove: func(t *testing.T, w *world) {
+			t.Helper()
+			w.made(t, func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.Now()) })
+		}},
+		"never seen": {after: rollout.Grace, remove: func(t *testing.T, w *world) {
+			t.Helper()
+			w.event(t, "SuccessfulCreate", "Created pod: x")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := begin(t, service(corev1.IPv4Protocol))
+				began := time.Now()
+				p := w.probe(t, t.Context(), 10*time.Minute)
+				row.remove(t, w)
+				p.requireSetback(t, rollout.ReasonInvalidLocal, "somebody removed its pod, or its Job l4-canary-prober-")
+				require.InDelta(t, row.after.Seconds(), time.Since(began).Seconds(), 2*proberLook.Seconds())
+			})
+		})
+	}
 }
 
 // TestProberFindsRoom: what passes by itself within its grace stops nobody.
