@@ -40,6 +40,7 @@ var allowed = map[string]struct {
 	"test/bench":         {ours: []string{"internal/probe", "internal/rollout", "test/page"}},
 	"test/page":          {},
 	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats", "test/page"}},
+	"test/soak":          {ours: []string{"test/page"}},
 }
 
 // TestImports holds every package against the table.

@@ -33,19 +33,22 @@ func (e *astrayError) Error() string { return "the node sent it to no pod: " + e
 func strays(opened int) int { return 1 + opened/20000 }
 
 // dial opens a connection. The error is an *astrayError if it is known to be one.
-func dial(ctx context.Context, address string) (net.Conn, error) {
+func dial(ctx context.Context, address string) (net.Conn, error) { return dialFrom(ctx, nil, address) }
+
+// dialFrom is dial from a network of users.
+func dialFrom(ctx context.Context, network *Network, address string) (net.Conn, error) {
 	twin := -1
 	dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		return errors.Join(raw.Control(func(fd uintptr) { twin, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }), err)
 	}}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := network.dial(ctx, dialer, "tcp", address)
 	if twin < 0 {
 		return conn, err
 	}
 	defer unix.Close(twin) //nolint:errcheck // the socket has an owner
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		if entry := untranslated(ctx, portOf(twin), address); entry != "" {
+		if entry := untranslated(ctx, "tcp", portOf(twin), address); entry != "" {
 			return nil, errors.Join(err, &astrayError{entry})
 		}
 	}
@@ -67,9 +70,9 @@ func portOf(fd int) int {
 	return 0
 }
 
-// untranslated is the entry of a connection in the conntrack of a lab's node, if no rule
-// has sent it to a pod, and else empty.
-func untranslated(ctx context.Context, port int, address string) string {
+// untranslated is the entry of a flow in the conntrack of a lab's node, if no rule has
+// sent it to a pod, and else empty.
+func untranslated(ctx context.Context, protocol string, port int, address string) string {
 	host, service, err := net.SplitHostPort(address)
 	nodes, globErr := filepath.Glob("/run/netns/l4lab-*")
 	if errors.Join(err, globErr) != nil || port == 0 {
@@ -80,7 +83,7 @@ func untranslated(ctx context.Context, port int, address string) string {
 		family = "ipv6"
 	}
 	for _, node := range nodes {
-		out, _ := exec.CommandContext(ctx, "nsenter", "--net="+node, "conntrack", "--dump", "--family", family, "--proto", "tcp",
+		out, _ := exec.CommandContext(ctx, "nsenter", "--net="+node, "conntrack", "--dump", "--family", family, "--proto", protocol,
 			"--orig-dst", host, "--sport", strconv.Itoa(port), "--dport", service).Output() // without an entry it says so and fails
 		for line := range strings.Lines(string(out)) {
 			if strings.Contains(line, fmt.Sprintf("[UNREPLIED] src=%s ", host)) {

@@ -1,0 +1,236 @@
+//go:build e2e
+
+package soak
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/org/l4-canary/test/harness"
+)
+
+// scene is one rollout under way, and what happens to it.
+type scene struct {
+	*live
+	Rollout
+	network *harness.Network
+	run     *harness.Run
+	files   int // most that the program had open
+
+	mend   func(t *testing.T) error // what was done is undone; says what is wrong then
+	victim string                   // pod that somebody deleted
+	outage time.Time                // when a node went; zero: none did
+	mended time.Time                // when it was ready again
+}
+
+// errOver: the rollout ended before anything could happen to it.
+var errOver = errors.New("the rollout ended before that could happen")
+
+// until waits for something while the program runs.
+func (s *scene) until(t *testing.T, done func() bool) error {
+	t.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-s.run.Ended():
+			return errOver
+		case <-t.Context().Done():
+			return t.Context().Err()
+		case <-ticker.C:
+			s.files = max(s.files, s.run.Files())
+		}
+	}
+	return nil
+}
+
+// later lets the rollout's moment come, after its baseline.
+func (s *scene) later(t *testing.T) error {
+	t.Helper()
+	if err := s.until(t, func() bool { return s.run.Passed("baseline") }); err != nil {
+		return err
+	}
+	at := time.Now().Add(s.Moment)
+	return s.until(t, func() bool { return time.Now().After(at) })
+}
+
+// first lets the first stage pass, which a pause follows.
+func (s *scene) first(t *testing.T) error {
+	t.Helper()
+	name, _, _ := strings.Cut(s.Steps, ":")
+	return s.until(t, func() bool { return s.run.Passed(name) })
+}
+
+// meddlers are what is done while a rollout is under way, by the fault's name.
+func meddlers() map[string]func(*scene, *testing.T) error {
+	return map[string]func(*scene, *testing.T) error{
+		"autoscaler edited":  (*scene).endPause,
+		"old version scaled": func(s *scene, t *testing.T) error { return s.scale(t, s.serving) },
+		"new version scaled": func(s *scene, t *testing.T) error { return s.scale(t, s.canary()) },
+		"parked pod deleted": (*scene).deleteParked,
+		"kubelet restart":    func(s *scene, t *testing.T) error { return s.restart(t, "kubelet-1", "kubelet-2") },
+		"kube-proxy restart": func(s *scene, t *testing.T) error { return s.restart(t, "kube-proxy-1", "kube-proxy-2") },
+		"API server restart": func(s *scene, t *testing.T) error { return s.restart(t, "kube-apiserver") },
+		"node down":          (*scene).unplug,
+	}
+}
+
+func (s *scene) restart(t *testing.T, components ...string) error {
+	t.Helper()
+	if err := s.later(t); err != nil {
+		return err
+	}
+	t.Log(s.lab.Do(t, append([]string{"restart"}, components...)...))
+	return nil
+}
+
+func (s *scene) scale(t *testing.T, deployment string) error {
+	t.Helper()
+	if err := s.first(t); err != nil {
+		return err
+	}
+	s.lab.Do(t, "kubectl", "--", "-n", s.Namespace, "scale", "deployment/"+deployment, "--replicas=3")
+	return nil
+}
+
+// deleteParked deletes a pod that drains, once the balancer sends nobody there any more.
+// Whoever does so before harms the users.
+func (s *scene) deleteParked(t *testing.T) error {
+	t.Helper()
+	err := s.until(t, func() bool { s.victim = s.parked(t); return s.victim != "" })
+	if err != nil {
+		return err
+	}
+	address := harness.Address(t, s.lab, s.Namespace)
+	silent := 0
+	err = s.until(t, func() bool {
+		c, err := harness.Converse(t.Context(), s.network, "tcp", address)
+		if err != nil {
+			return false // the users see it as well
+		}
+		c.Close()
+		if silent++; c.Pod == s.victim {
+			silent = 0
+		}
+		return silent >= 40 // in a row, of five pods at most
+	})
+	if err != nil {
+		return err
+	}
+	s.lab.Do(t, "kubectl", "--", "-n", s.Namespace, "delete", "pod", s.victim, "--wait=false", "--ignore-not-found")
+	return nil
+}
+
+// parked is a pod that is out of the Service, if there is one.
+func (s *scene) parked(t *testing.T) string {
+	t.Helper()
+	pods, err := s.lab.CoreV1().Pods(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	for _, pod := range pods.Items {
+		if _, out := pod.Annotations["l4-canary.io/parked"]; out && pod.DeletionTimestamp == nil {
+			return pod.Name
+		}
+	}
+	return ""
+}
+
+// unplug takes one of two nodes down. It comes back when the rollout has ended.
+func (s *scene) unplug(t *testing.T) error {
+	t.Helper()
+	if err := s.first(t); err != nil {
+		return err
+	}
+	s.outage = time.Now()
+	s.lab.Do(t, "unplug")
+	s.network.Link(t, 2, false)
+	s.mend = func(t *testing.T) error {
+		s.lab.Do(t, "plug")
+		s.network.Link(t, 2, true)
+		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return s.ready(t) })
+		s.mended = time.Now()
+		return err
+	}
+	return nil
+}
+
+// ready reports whether both nodes are.
+func (s *scene) ready(t *testing.T) bool {
+	t.Helper()
+	nodes, err := s.lab.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	ready := 0
+	for _, node := range nodes.Items {
+		for _, c := range node.Status.Conditions {
+			if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
+				ready++
+			}
+		}
+	}
+	return ready == 2
+}
+
+// scaler makes an autoscaler for the Deployment that serves. When the rollout has ended it
+// must say what it said before.
+func (s *scene) scaler(t *testing.T) {
+	t.Helper()
+	text := fmt.Sprintf(`apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: lobby}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: %s}, minReplicas: %d, maxReplicas: %d}
+`, s.serving, Replicas, Replicas)
+	s.lab.Do(t, "kubectl", "--", "-n", s.Namespace, "apply", "-f", s.write(t, text))
+	scalers := s.lab.AutoscalingV2().HorizontalPodAutoscalers(s.Namespace)
+	was, err := scalers.Get(t.Context(), "lobby", metav1.GetOptions{})
+	require.NoError(t, err)
+	s.mend = func(t *testing.T) error {
+		is, err := scalers.Get(t.Context(), "lobby", metav1.GetOptions{})
+		require.NoError(t, err)
+		require.NoError(t, scalers.Delete(t.Context(), "lobby", metav1.DeleteOptions{}))
+		if _, paused := is.Annotations["l4-canary.io/paused"]; paused || is.Spec.String() != was.Spec.String() {
+			return fmt.Errorf("the autoscaler says %s, paused %t, and said %s", is.Spec.String(), paused, was.Spec.String())
+		}
+		return nil
+	}
+}
+
+// endPause does what the README tells anybody to do.
+func (s *scene) endPause(t *testing.T) error {
+	t.Helper()
+	if err := s.first(t); err != nil {
+		return err
+	}
+	scalers := s.lab.AutoscalingV2().HorizontalPodAutoscalers(s.Namespace)
+	paused, err := scalers.Get(t.Context(), "lobby", metav1.GetOptions{})
+	require.NoError(t, err)
+	note := paused.Annotations["l4-canary.io/paused"]
+	require.NotEmpty(t, note, "the autoscaler is paused")
+	_, err = scalers.Patch(t.Context(), "lobby", types.MergePatchType, []byte(note), metav1.PatchOptions{FieldManager: "kubectl-patch"})
+	require.NoError(t, err)
+	return nil
+}
+
+// eventually waits for what needs no event.
+func eventually(t *testing.T, limit time.Duration, otherwise string, done func() bool) error {
+	t.Helper()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(limit); !done(); {
+		if time.Now().After(end) {
+			return errors.New(otherwise)
+		}
+		select {
+		case <-t.Context().Done():
+			return t.Context().Err()
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
