@@ -152,6 +152,7 @@ func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *
 		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster, Keeper: cluster,
 		Asker: cluster, Smoker: cluster, Sweeper: cluster,
 		Scout: cluster, Journal: j, Herald: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
+		Passing: kube.Unreachable,
 	}
 }
 
@@ -199,7 +200,7 @@ func (c *Command) newJournal(ctx context.Context, faces config.Faces, warnings [
 	c.mask([]string{c.githubToken(faces), c.Getenv("GITLAB_TOKEN")})
 	return &journal{
 		comment: c.newAnnouncer(ctx, faces), platform: platform, log: newLogger(platform.Log(), c.level()), options: faces, path: c.path,
-		veil: c.veil,
+		veil:      c.veil,
 		cancelled: func() bool { return ctx.Err() != nil },
 	}
 }

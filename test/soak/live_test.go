@@ -24,7 +24,7 @@ const (
 // live is a Service that is up, and what it is now.
 type live struct {
 	Service
-	lab     *harness.Lab
+	cluster *harness.Lab
 	serving string // Deployment
 	idle    string // the other one of a pair, without pods; empty if there is none
 	version string
@@ -37,7 +37,7 @@ type live struct {
 // use it.
 func deploy(t *testing.T, l *harness.Lab, network *harness.Network, service Service) *live {
 	t.Helper()
-	s := &live{Service: service, lab: l, serving: "lobby", version: "1.0.0"}
+	s := &live{Service: service, cluster: l, serving: "lobby", version: "1.0.0"}
 	if s.Pair {
 		s.serving = "lobby-blue"
 	}
@@ -141,7 +141,7 @@ spec:
 func (s *live) arguments(t *testing.T, r Rollout) []string {
 	t.Helper()
 	arguments := []string{
-		"run", "--kubeconfig", s.lab.Kubeconfig, "--manifests", s.release(t, r), "--namespace", s.Namespace, "--service", "lobby",
+		"run", "--kubeconfig", s.cluster.Kubeconfig, "--manifests", s.release(t, r), "--namespace", s.Namespace, "--service", "lobby",
 		"--steps", r.Steps, "--max-surge", fmt.Sprint(r.Surge), "--max-unavailable", "0", "--finish", r.Finish, "--removal", r.Removal,
 		"--settle", "0s", "--drain", drain.String(), "--rate", "200", "--tolerance", "20", "--max-probes", "20000",
 	}

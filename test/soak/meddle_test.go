@@ -5,6 +5,7 @@ package soak
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,18 +18,37 @@ import (
 	"github.com/org/l4-canary/test/harness"
 )
 
+// world is where everything takes place.
+type world struct {
+	lab      *harness.Lab
+	network  *harness.Network
+	services []*live
+	outages  []outage
+}
+
+// outage is while one of two nodes was gone.
+type outage struct{ began, ended time.Time }
+
+// late is how much later than a node comes back a conversation may notice that it ended.
+const late = 15 * time.Second
+
+// out reports whether a flow was lost in an outage: then it is no rollout's.
+func (w *world) out(loss harness.Loss) bool {
+	return slices.ContainsFunc(w.outages, func(o outage) bool {
+		return loss.Ended.After(o.began) && loss.Began.Before(o.ended) && loss.Ended.Before(o.ended.Add(late))
+	})
+}
+
 // scene is one rollout under way, and what happens to it.
 type scene struct {
 	*live
+	*world
 	Rollout
-	network *harness.Network
-	run     *harness.Run
-	files   int // most that the program had open
+	run   *harness.Run
+	files int // most that the program had open
 
 	mend   func(t *testing.T) error // what was done is undone; says what is wrong then
 	victim string                   // pod that somebody deleted
-	outage time.Time                // when a node went; zero: none did
-	mended time.Time                // when it was ready again
 }
 
 // errOver: the rollout ended before anything could happen to it.
@@ -142,20 +162,22 @@ func (s *scene) parked(t *testing.T) string {
 	return ""
 }
 
-// unplug takes one of two nodes down. It comes back when the rollout has ended.
+// unplug takes one of two nodes down. It comes back when the rollout has ended, and gets
+// flows when its components are there: they begin anew, as when its power comes back.
 func (s *scene) unplug(t *testing.T) error {
 	t.Helper()
 	if err := s.first(t); err != nil {
 		return err
 	}
-	s.outage = time.Now()
+	began := time.Now()
 	s.lab.Do(t, "unplug")
 	s.network.Link(t, 2, false)
 	s.mend = func(t *testing.T) error {
 		s.lab.Do(t, "plug")
-		s.network.Link(t, 2, true)
+		s.lab.Do(t, "restart", "kubelet-2", "kube-proxy-2")
 		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return s.ready(t) })
-		s.mended = time.Now()
+		s.network.Link(t, 2, true)
+		s.outages = append(s.outages, outage{began, time.Now()})
 		return err
 	}
 	return nil

@@ -41,9 +41,9 @@ func TestSoak(t *testing.T) {
 	began := time.Now()
 	l := harness.NewLab(t, "soak", "soak", "--nodes", "2")
 	network := harness.NewNetwork(t, l)
-	up := map[string]*live{}
+	w := &world{lab: l, network: network}
 	for _, service := range Services() {
-		up[service.Namespace] = deploy(t, l, network, service)
+		w.services = append(w.services, deploy(t, l, network, service))
 	}
 	before := count(t, l)
 	var results []Result
@@ -52,7 +52,7 @@ func TestSoak(t *testing.T) {
 			break
 		}
 		t.Run(r.String(), func(t *testing.T) {
-			result := carry(t, network, up, r)
+			result := w.carry(t, r)
 			for _, problem := range result.Problems {
 				t.Error("problem: " + problem)
 			}
@@ -84,9 +84,10 @@ func publish(t *testing.T, results []Result, counts []Count, took time.Duration)
 const limit = 8 * time.Minute
 
 // carry carries one rollout out.
-func carry(t *testing.T, network *harness.Network, up map[string]*live, r Rollout) Result {
+func (w *world) carry(t *testing.T, r Rollout) Result {
 	t.Helper()
-	s := &scene{live: up[r.Service.Namespace], Rollout: r, network: network}
+	at := slices.IndexFunc(w.services, func(s *live) bool { return s.Service == r.Service })
+	s := &scene{world: w, live: w.services[at], Rollout: r}
 	res := Result{Rollout: r}
 	events := s.events(t)
 	if r.Fault.Hold != "" {
@@ -116,7 +117,7 @@ func carry(t *testing.T, network *harness.Network, up map[string]*live, r Rollou
 	if most := 2*len(end.Stages) + 4; res.Events > most {
 		res.Problems = append(res.Problems, fmt.Sprintf("%d events for %d stages", res.Events, len(end.Stages)))
 	}
-	for _, service := range up {
+	for _, service := range w.services {
 		s.judge(&res, service, old, end)
 	}
 	return res
@@ -150,11 +151,6 @@ func (s *scene) judge(res *Result, service *live, old []string, end harness.Outc
 				service.Namespace, loss.Protocol, loss.Pod, clock(loss.Ended), clock(at), loss.Err))
 		}
 	}
-}
-
-// out reports whether a node was gone while a flow was lost: then it is no rollout's.
-func (s *scene) out(loss harness.Loss) bool {
-	return !s.outage.IsZero() && loss.Ended.After(s.outage) && (s.mended.IsZero() || loss.Began.Before(s.mended))
 }
 
 func clock(at time.Time) string { return at.Format("15:04:05.000") }

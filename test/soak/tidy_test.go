@@ -35,7 +35,7 @@ func (s *live) tidy(t *testing.T) []string {
 // written on them that their ReplicaSet did not say.
 func (s *live) untidyPods(t *testing.T) []string {
 	t.Helper()
-	pods, err := s.lab.CoreV1().Pods(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	pods, err := s.cluster.CoreV1().Pods(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	sets := s.sets(t)
 	var problems []string
@@ -63,7 +63,7 @@ func (s *live) untidyPods(t *testing.T) []string {
 // pods are the names of those that there are.
 func (s *live) pods(t *testing.T) []string {
 	t.Helper()
-	pods, err := s.lab.CoreV1().Pods(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	pods, err := s.cluster.CoreV1().Pods(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	var names []string
 	for _, pod := range pods.Items {
@@ -81,7 +81,7 @@ func readyPod(pod corev1.Pod) bool {
 // sets are the ReplicaSets that a Deployment owns, by name.
 func (s *live) sets(t *testing.T) map[string]*appsv1.ReplicaSet {
 	t.Helper()
-	list, err := s.lab.AppsV1().ReplicaSets(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	list, err := s.cluster.AppsV1().ReplicaSets(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	owned := map[string]*appsv1.ReplicaSet{}
 	for i := range list.Items {
@@ -95,7 +95,7 @@ func (s *live) sets(t *testing.T) map[string]*appsv1.ReplicaSet {
 // untidyDeployments: they are those that should be there, with their counts.
 func (s *live) untidyDeployments(t *testing.T) []string {
 	t.Helper()
-	list, err := s.lab.AppsV1().Deployments(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	list, err := s.cluster.AppsV1().Deployments(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	want := map[string]int32{s.serving: Replicas}
 	if s.idle != "" {
@@ -109,7 +109,7 @@ func (s *live) untidyDeployments(t *testing.T) []string {
 	if !maps.Equal(have, want) {
 		problems = append(problems, fmt.Sprintf("the deployments are %v, not %v", have, want))
 	}
-	sets, err := s.lab.AppsV1().ReplicaSets(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	sets, err := s.cluster.AppsV1().ReplicaSets(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	if orphans := len(sets.Items) - len(s.sets(t)); orphans > 0 {
 		problems = append(problems, fmt.Sprintf("%d replicasets belong to nobody", orphans))
@@ -122,10 +122,10 @@ func (s *live) untidyDeployments(t *testing.T) []string {
 func (s *live) untidyRest(t *testing.T) []string {
 	t.Helper()
 	var problems []string
-	service, err := s.lab.CoreV1().Services(s.Namespace).Get(t.Context(), "lobby", metav1.GetOptions{})
+	service, err := s.cluster.CoreV1().Services(s.Namespace).Get(t.Context(), "lobby", metav1.GetOptions{})
 	require.NoError(t, err)
 	problems = append(problems, signed("the service", service.ObjectMeta)...)
-	leases, err := s.lab.CoordinationV1().Leases(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	leases, err := s.cluster.CoordinationV1().Leases(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	var names []string
 	for _, lease := range leases.Items {
@@ -138,9 +138,9 @@ func (s *live) untidyRest(t *testing.T) []string {
 	if !slices.Equal(names, want) {
 		problems = append(problems, fmt.Sprintf("the leases are %v, not %v", names, want))
 	}
-	jobs, err := s.lab.BatchV1().Jobs(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	jobs, err := s.cluster.BatchV1().Jobs(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	scalers, err := s.lab.AutoscalingV2().HorizontalPodAutoscalers(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	scalers, err := s.cluster.AutoscalingV2().HorizontalPodAutoscalers(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	if n := len(jobs.Items) + len(scalers.Items); n > 0 {
 		problems = append(problems, fmt.Sprintf("%d jobs and autoscalers are left", n))
@@ -164,7 +164,7 @@ func signed(what string, object metav1.ObjectMeta) []string {
 // events are how many Events of the program there are in the namespace.
 func (s *live) events(t *testing.T) int {
 	t.Helper()
-	list, err := s.lab.EventsV1().Events(s.Namespace).List(t.Context(), metav1.ListOptions{})
+	list, err := s.cluster.EventsV1().Events(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	count := 0
 	for _, event := range list.Items {
