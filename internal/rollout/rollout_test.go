@@ -261,9 +261,9 @@ func TestRollbackThatFailsSaysSo(t *testing.T) {
 	})
 }
 
-// away is a balancer that shows too small a share, and an API server that fails every write
+// busy is a balancer that shows too small a share, and an API server that fails every write
 // of the rollback for so long.
-func away(t *testing.T, duration time.Duration) (*cluster, *rollout.Rollout) {
+func busy(t *testing.T, duration time.Duration) (*cluster, *rollout.Rollout) {
 	t.Helper()
 	c := newCluster(10, 0)
 	r, b, _ := newRollout(t, c)
@@ -274,7 +274,7 @@ func away(t *testing.T, duration time.Duration) (*cluster, *rollout.Rollout) {
 			back = time.Now().Add(duration)
 		}
 		if time.Now().Before(back) {
-			return fmt.Errorf("scaling deployment %q: %w", side, errAway)
+			return fmt.Errorf("scaling deployment %q: %w", side, errBusy)
 		}
 		return nil
 	}
@@ -286,7 +286,7 @@ func away(t *testing.T, duration time.Duration) (*cluster, *rollout.Rollout) {
 func TestRollbackOutlastsTheAPIServer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, r := away(t, 35*time.Second)
+		c, r := busy(t, 35*time.Second)
 		require.NoError(t, r.Run(t.Context()))
 		require.Equal(t, rollout.RolledBack, r.Record.Outcome)
 		require.Equal(t, rollout.ReasonFailShare, r.Record.Reason)
@@ -299,10 +299,10 @@ func TestRollbackOutlastsTheAPIServer(t *testing.T) {
 func TestRollbackGivesTheAPIServerUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, r := away(t, time.Hour)
+		_, r := busy(t, time.Hour)
 		require.NoError(t, r.Run(t.Context()))
 		require.Equal(t, rollout.RollbackFailed, r.Record.Outcome)
-		require.Contains(t, r.Record.Rollback.Err, errAway.Error())
+		require.Contains(t, r.Record.Rollback.Err, errBusy.Error())
 		require.InDelta(t, 10*time.Minute, r.Record.Rollback.Took, float64(5*time.Second))
 	})
 }
@@ -311,7 +311,7 @@ func TestRollbackGivesTheAPIServerUp(t *testing.T) {
 func TestRollbackThatWaitsIsCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, r := away(t, time.Hour)
+		c, r := busy(t, time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
 		var told time.Time
 		fail := c.onScale

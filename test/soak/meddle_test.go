@@ -90,16 +90,22 @@ func (s *scene) first(t *testing.T) error {
 }
 
 // meddlers are what is done while a rollout is under way, by the fault's name.
-func meddlers() map[string]func(*scene, *testing.T) error {
-	return map[string]func(*scene, *testing.T) error{
-		"autoscaler edited":  (*scene).endPause,
-		"old version scaled": func(s *scene, t *testing.T) error { return s.scale(t, s.serving) },
-		"new version scaled": func(s *scene, t *testing.T) error { return s.scale(t, s.canary()) },
-		"parked pod deleted": (*scene).deleteParked,
-		"kubelet restart":    func(s *scene, t *testing.T) error { return s.restart(t, "kubelet-1", "kubelet-2") },
-		"kube-proxy restart": func(s *scene, t *testing.T) error { return s.restart(t, "kube-proxy-1", "kube-proxy-2") },
-		"API server restart": func(s *scene, t *testing.T) error { return s.restart(t, "kube-apiserver") },
-		"node down":          (*scene).unplug,
+func (s *scene) meddlers() map[string]func(*testing.T) error {
+	restart := func(components ...string) func(*testing.T) error {
+		return func(t *testing.T) error { t.Helper(); return s.restart(t, components...) }
+	}
+	scale := func(deployment string) func(*testing.T) error {
+		return func(t *testing.T) error { t.Helper(); return s.scale(t, deployment) }
+	}
+	return map[string]func(*testing.T) error{
+		"autoscaler edited":  s.endPause,
+		"old version scaled": scale(s.serving),
+		"new version scaled": scale(s.canary()),
+		"parked pod deleted": s.deleteParked,
+		"kubelet restart":    restart("kubelet-1", "kubelet-2"),
+		"kube-proxy restart": restart("kube-proxy-1", "kube-proxy-2"),
+		"API server restart": restart("kube-apiserver"),
+		"node down":          s.unplug,
 	}
 }
 
@@ -132,8 +138,8 @@ func (s *scene) deleteParked(t *testing.T) error {
 	address := harness.Address(t, s.lab, s.Namespace)
 	silent := 0
 	err = s.until(t, func() bool {
-		c, err := harness.Converse(t.Context(), s.network, "tcp", address)
-		if err != nil {
+		c, failed := harness.Converse(t.Context(), s.network, "tcp", address)
+		if failed != nil {
 			return false // the users see it as well
 		}
 		c.Close()
@@ -173,6 +179,7 @@ func (s *scene) unplug(t *testing.T) error {
 	s.lab.Do(t, "unplug")
 	s.network.Link(t, 2, false)
 	s.mend = func(t *testing.T) error {
+		t.Helper()
 		s.lab.Do(t, "plug")
 		s.lab.Do(t, "restart", "kubelet-2", "kube-proxy-2")
 		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return s.ready(t) })
@@ -213,6 +220,7 @@ spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: %s}, minRep
 	was, err := scalers.Get(t.Context(), "lobby", metav1.GetOptions{})
 	require.NoError(t, err)
 	s.mend = func(t *testing.T) error {
+		t.Helper()
 		is, err := scalers.Get(t.Context(), "lobby", metav1.GetOptions{})
 		require.NoError(t, err)
 		require.NoError(t, scalers.Delete(t.Context(), "lobby", metav1.DeleteOptions{}))

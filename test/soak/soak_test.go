@@ -88,26 +88,9 @@ func (w *world) carry(t *testing.T, r Rollout) Result {
 	t.Helper()
 	at := slices.IndexFunc(w.services, func(s *live) bool { return s.Service == r.Service })
 	s := &scene{world: w, live: w.services[at], Rollout: r}
-	res := Result{Rollout: r}
-	events := s.events(t)
-	if r.Fault.Hold != "" {
-		s.scaler(t)
-	}
-	old := s.pods(t)
-	s.run = harness.Begin(t, limit, s.arguments(t, r)...)
-	if meddle := meddlers()[r.Fault.Name]; meddle != nil {
-		if err := meddle(s, t); err != nil {
-			res.Problems = append(res.Problems, err.Error())
-		}
-	}
-	_ = s.until(t, func() bool { return false }) // it ends
-	end := s.run.Wait(t)
-	if s.mend != nil {
-		if err := s.mend(t); err != nil {
-			res.Problems = append(res.Problems, err.Error())
-		}
-	}
-	res.End, res.Took, res.Files = End{end.Outcome, end.Exit, end.Reason}, end.Took, s.files
+	events, old := s.events(t), s.pods(t)
+	end, problems := s.play(t)
+	res := Result{Rollout: r, End: End{end.Outcome, end.Exit, end.Reason}, Took: end.Took, Files: s.files, Problems: problems}
 	if !r.Fault.Is(res.End) {
 		res.Problems = append(res.Problems, fmt.Sprintf("it ended %s with exit %d: %s", res.End, end.Exit, end.Message))
 	}
@@ -118,38 +101,60 @@ func (w *world) carry(t *testing.T, r Rollout) Result {
 		res.Problems = append(res.Problems, fmt.Sprintf("%d events for %d stages", res.Events, len(end.Stages)))
 	}
 	for _, service := range w.services {
-		s.judge(&res, service, old, end)
+		for _, users := range service.users {
+			s.judge(&res, service, old, users.Take(), end)
+		}
 	}
 	return res
 }
 
-// judge looks at what the users of a Service met since the last rollout. old are the pods that there were before the rollout.
-func (s *scene) judge(res *Result, service *live, old []string, end harness.Outcome) {
-	for _, users := range service.users {
-		tally := users.Take()
-		res.Flows += tally.Opened
-		astray, few := tally.Astray()
-		res.Astray += astray
-		for _, loss := range tally.Lost {
-			switch {
-			case s.out(loss) || s.Fault.Harmful && service == s.live && loss.Began.Before(end.Began.Add(end.Took)):
-				res.Own++
-			case !loss.Astray || !few:
-				res.Lost++
-				res.Problems = append(res.Problems, fmt.Sprintf("%s: a new %s flow was lost, begun %s, ended %s: %v",
-					service.Namespace, loss.Protocol, clock(loss.Began), clock(loss.Ended), loss.Err))
-			}
+// play runs the program, and lets happen what is to.
+func (s *scene) play(t *testing.T) (end harness.Outcome, problems []string) {
+	t.Helper()
+	if s.Fault.Hold != "" {
+		s.scaler(t)
+	}
+	s.run = harness.Begin(t, limit, s.arguments(t, s.Rollout)...)
+	if meddle := s.meddlers()[s.Fault.Name]; meddle != nil {
+		if err := meddle(t); err != nil {
+			problems = append(problems, err.Error())
 		}
-		for _, loss := range tally.Ended {
-			theirs := s.out(loss) || service == s.live && (loss.Pod == s.victim || s.Fault.Harmful && !slices.Contains(old, loss.Pod))
-			if theirs || service.left.Spared(loss.Pod, loss.Ended, drain) {
-				continue
-			}
-			res.Cut++
-			at, _ := service.left.Of(loss.Pod)
-			res.Problems = append(res.Problems, fmt.Sprintf("%s: a %s conversation with %s ended %s, which began to leave %s: %v",
-				service.Namespace, loss.Protocol, loss.Pod, clock(loss.Ended), clock(at), loss.Err))
+	}
+	_ = s.until(t, func() bool { return false }) // it ends
+	end = s.run.Wait(t)
+	if s.mend != nil {
+		if err := s.mend(t); err != nil {
+			problems = append(problems, err.Error())
 		}
+	}
+	return end, problems
+}
+
+// judge looks at what users of a Service met since the last rollout. old are the pods that
+// there were before this one.
+func (s *scene) judge(res *Result, service *live, old []string, met harness.Tally, end harness.Outcome) {
+	harmed := s.Fault.Harmful && service == s.live
+	astray, few := met.Astray()
+	res.Flows, res.Astray = res.Flows+met.Opened, res.Astray+astray
+	for _, loss := range met.Lost {
+		switch {
+		case s.out(loss) || harmed && loss.Began.Before(end.Began.Add(end.Took)):
+			res.Own++
+		case !loss.Astray || !few:
+			res.Lost++
+			res.Problems = append(res.Problems, fmt.Sprintf("%s: a new %s flow was lost, begun %s, ended %s: %v",
+				service.Namespace, loss.Protocol, clock(loss.Began), clock(loss.Ended), loss.Err))
+		}
+	}
+	for _, loss := range met.Ended {
+		theirs := s.out(loss) || loss.Pod == s.victim || harmed && !slices.Contains(old, loss.Pod)
+		if theirs || service.left.Spared(loss.Pod, loss.Ended, drain) {
+			continue
+		}
+		res.Cut++
+		at, _ := service.left.Of(loss.Pod)
+		res.Problems = append(res.Problems, fmt.Sprintf("%s: a %s conversation with %s ended %s, which began to leave %s: %v",
+			service.Namespace, loss.Protocol, loss.Pod, clock(loss.Ended), clock(at), loss.Err))
 	}
 }
 

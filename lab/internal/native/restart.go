@@ -116,11 +116,10 @@ func (s State) containerds() []int {
 
 // hold takes the lock and reads the state of a lab that is up.
 func (p *Provider) hold(ctx context.Context, name string) (unlock func(), state *State, err error) {
-	if _, err := p.load(name); err != nil {
+	if _, err = p.load(name); err != nil {
 		return nil, nil, err // and make no folder for a lock
 	}
-	unlock, err = p.lock(ctx)
-	if err != nil {
+	if unlock, err = p.lock(ctx); err != nil {
 		return nil, nil, err
 	}
 	loaded, err := p.load(name)
