@@ -42,7 +42,7 @@ func Converse(ctx context.Context, network *Network, protocol, address string) (
 	}
 	if err != nil {
 		conn.Close()
-		return nil, c.stray(ctx, err)
+		return nil, c.explain(ctx, err)
 	}
 	return c, nil
 }
@@ -57,17 +57,14 @@ func open(ctx context.Context, network *Network, protocol, address string) (net.
 	return network.dial(ctx, net.Dialer{}, protocol, address)
 }
 
-// stray tells datagrams apart that a node sent to no pod, as dial does for connections.
-func (c *Conversation) stray(ctx context.Context, err error) error {
+// explain tells datagrams apart that a node sent to no pod, as dial does for connections.
+func (c *Conversation) explain(ctx context.Context, err error) error {
 	timeout, ok := errors.AsType[net.Error](err)
 	local, isUDP := c.conn.LocalAddr().(*net.UDPAddr)
 	if !ok || !timeout.Timeout() || !isUDP {
 		return err
 	}
-	if entry := untranslated(ctx, "udp", local.Port, c.conn.RemoteAddr().String()); entry != "" {
-		return errors.Join(err, &astrayError{entry})
-	}
-	return err
+	return explain(ctx, err, "udp", local.Port, c.conn.RemoteAddr().String())
 }
 
 // greeting is the first line of a server. A datagram may be lost: it is asked for three

@@ -138,7 +138,7 @@ func (s *scene) judge(res *Result, service *live, old []string, met harness.Tall
 	res.Flows, res.Astray = res.Flows+met.Opened, res.Astray+astray
 	for _, loss := range met.Lost {
 		switch {
-		case s.out(loss) || harmed && loss.Began.Before(end.Began.Add(end.Took)):
+		case s.out(loss) || harmed && loss.Began.After(end.Began):
 			res.Own++
 		case !loss.Astray || !few:
 			res.Lost++
