@@ -39,7 +39,7 @@ func TestUsageErrors(t *testing.T) {
 		{"pool", nil, []string{"balancer", "--pool", "198.19.0.0"}, `netip.ParsePrefix("198.19.0.0"): no '/'`},
 		{"nothing to restart", nil, []string{"restart"}, "requires at least 1 arg(s), only received 0"},
 		{"a node to unplug", nil, []string{"unplug", "1"}, `unknown command "1" for "lab unplug"`},
-		{"kind", nil, []string{"plug", "--provider", "kind"}, "a lab of kind cannot do that: its nodes are containers, and docker has the means"},
+		{"kind", map[string]string{"L4_LAB_CACHE": "/nonexistent"}, []string{"plug", "--provider", "kind"}, "a lab of kind cannot do that: its nodes are containers, and docker has the means"},
 		{"nothing to enter for", nil, []string{"enter"}, "requires at least 1 arg(s), only received 0"},
 	}
 	for _, tt := range tests {
