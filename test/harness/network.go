@@ -5,11 +5,13 @@ package harness
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,7 +21,14 @@ import (
 // Network is where users of a lab are that are not the machine: a network namespace with
 // a link to every node, over which flows to the LoadBalancer addresses are spread. Nil is
 // the machine itself.
-type Network struct{ name string }
+//
+// Its flows come from one port after the other. A node remembers for two minutes where it
+// sent a flow, also one that is over, and sends what comes later from the same port after
+// it; the kernel gives a port anew sooner than that.
+type Network struct {
+	name  string
+	ports atomic.Uint32 // used so far
+}
 
 // NewNetwork makes one beside a lab, until the test ends.
 func NewNetwork(t *testing.T, l *Lab) *Network {
@@ -89,6 +98,21 @@ func (n *Network) dial(ctx context.Context, dialer net.Dialer, protocol, address
 	if n == nil {
 		return dialer.DialContext(ctx, protocol, address)
 	}
+	for {
+		const first, count = 2000, 63000 // of all ports: some are held for long
+		port := first + int(n.ports.Add(1)%count)
+		dialer.LocalAddr = &net.TCPAddr{Port: port}
+		if protocol == "udp" {
+			dialer.LocalAddr = &net.UDPAddr{Port: port}
+		}
+		conn, err := n.dialInside(ctx, dialer, protocol, address)
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return conn, err
+		}
+	}
+}
+
+func (n *Network) dialInside(ctx context.Context, dialer net.Dialer, protocol, address string) (net.Conn, error) {
 	type opened struct {
 		conn net.Conn
 		err  error

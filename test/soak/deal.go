@@ -43,10 +43,15 @@ type Rollout struct {
 	Moment  time.Duration // from when something may happen until it does
 }
 
-// String is the rollout's name.
+// Name is the rollout's, of letters, digits and spaces: folders are called after it.
+func (r Rollout) Name() string {
+	return fmt.Sprintf("%d %s of %s", r.Number, r.Fault.Name, r.Service.Namespace)
+}
+
+// String is all that is special about the rollout.
 func (r Rollout) String() string {
-	return fmt.Sprintf("%d: %s: %s: %s, steps %s, surge %d, finish %s, removal %s", r.Number, r.Fault.Name, r.Service.Namespace,
-		r.Version, r.Steps, r.Surge, r.Finish, r.Removal)
+	return fmt.Sprintf("%s: %s, steps %s, surge %d, finish %s, removal %s, learned %t, moment %s", r.Name(),
+		r.Version, r.Steps, r.Surge, r.Finish, r.Removal, r.Learned, r.Moment)
 }
 
 // Replicas are the pods of every Service.

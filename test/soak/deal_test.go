@@ -86,6 +86,7 @@ func TestDealSuits(t *testing.T) {
 			}
 			require.False(t, r.Learned && (r.Fault.Env != "" || r.Fault.Missing), "%s: what fails cannot be learned from", r)
 			require.Positive(t, r.Surge, r)
+			require.Regexp(t, `^[\w -]+$`, r.Name(), "kubectl splits paths at commas")
 		}
 	}
 }

@@ -71,7 +71,7 @@ func Faults() []Fault {
 		},
 		{Name: "image missing", What: "the registry has no such image", Missing: true, Right: []End{rolledBack("IMAGE")}},
 		{Name: "autoscaler", What: "there is one, and nobody said what to do about it", Hold: "refuse", Right: []End{refused}, Suits: single},
-		{Name: "autoscaler, paused", What: "`hpa: pause`", Hold: "pause", Pause: "16s", Right: []End{promoted}, Suits: single},
+		{Name: "autoscaler paused", What: "`hpa: pause`", Hold: "pause", Pause: "16s", Right: []End{promoted}, Suits: single},
 		{
 			Name: "autoscaler edited", What: "somebody ends its pause by hand", Hold: "pause", Pause: "2m",
 			Right: []End{rolledBack("DRIFT")}, Suits: single,

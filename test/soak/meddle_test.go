@@ -182,7 +182,7 @@ func (s *scene) unplug(t *testing.T) error {
 		t.Helper()
 		s.lab.Do(t, "plug")
 		s.lab.Do(t, "restart", "kubelet-2", "kube-proxy-2")
-		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return s.ready(t) })
+		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return s.ready(t) && s.quiet(t) })
 		s.network.Link(t, 2, true)
 		s.outages = append(s.outages, outage{began, time.Now()})
 		return err
@@ -204,6 +204,15 @@ func (s *scene) ready(t *testing.T) bool {
 		}
 	}
 	return ready == 2
+}
+
+// quiet reports whether no pod is ending: a node that comes back has some that were told to
+// while it was gone, and its old rules lead to them.
+func (s *scene) quiet(t *testing.T) bool {
+	t.Helper()
+	pods, err := s.lab.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	return !slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
 // scaler makes an autoscaler for the Deployment that serves. When the rollout has ended it

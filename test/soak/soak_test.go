@@ -51,7 +51,8 @@ func TestSoak(t *testing.T) {
 		if t.Context().Err() != nil {
 			break
 		}
-		t.Run(r.String(), func(t *testing.T) {
+		t.Run(r.Name(), func(t *testing.T) {
+			t.Log(r)
 			result := w.carry(t, r)
 			for _, problem := range result.Problems {
 				t.Error("problem: " + problem)
