@@ -3,6 +3,7 @@
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
+# make soak       50 rollouts in a row while things happen to the cluster, under 40 minutes
 # make servers    every preset and recipe, and queries, against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
 # make test-act   the action and the examples in workflows, by act, against a lab
@@ -31,12 +32,14 @@ E2E_PARALLEL ?= 4
 DRILL_FLAGS ?=
 # Cases at a time. More than that on two cores, and the clients wait for a core.
 DRILL_PARALLEL ?= 5
+# -update writes the tables into docs/reliability.md; -rollouts, -seed and -only are others.
+SOAK_FLAGS ?=
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
 # -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage test-act sim bench bench-start servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act sim bench bench-start servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -102,6 +105,11 @@ drill-ci: build kubernetes packages
 # Every call of a rollout goes wrong once.
 drill-faults: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 60m -parallel $(DRILL_PARALLEL) -v -run TestFaults ./test/drill $(DRILL_FLAGS)
+
+# Rollouts in a row on two nodes, each with a fault, under users that are there all the time.
+soak: build kubernetes packages
+	go test -tags e2e -count=1 -timeout 10m -v -run TestRepeated ./cmd/action
+	go test -tags e2e -count=1 -timeout 90m -v -run TestSoak ./test/soak $(SOAK_FLAGS)
 
 # A rollout of ten pods beside the same moves by hand: what clients lose, and how long
 # the moves take. ROUNDS, 3, are made in turns.

@@ -41,6 +41,7 @@ var allowed = map[string]struct {
 	"test/page":          {},
 	"test/start":         {ours: []string{"test/page"}},
 	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats", "test/page"}},
+	"test/soak":          {ours: []string{"test/page"}},
 }
 
 // TestImports holds every package against the table.

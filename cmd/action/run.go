@@ -152,6 +152,7 @@ func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *
 		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster, Keeper: cluster,
 		Asker: cluster, Smoker: cluster, Sweeper: cluster,
 		Scout: cluster, Journal: j, Herald: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
+		Passing: kube.Unreachable,
 	}
 }
 
