@@ -1,0 +1,84 @@
+//go:build e2e
+
+package cost
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/harness"
+)
+
+// scenario is one rollout, and the same by hand.
+type scenario struct {
+	mark    string // in the page
+	title   string
+	asked   Asked
+	args    []string // of the program, beside cluster, namespace and reports
+	script  string
+	prepare func(t *testing.T, l *harness.Lab, namespace string) // what is there before either begins
+	stages  int                                                  // that the script samples
+}
+
+// scenarios are what is measured. The seed is rolled out with the inputs of the demo. Ten
+// pods have what is the default, but for the rate, which is the demo's, and for the surge,
+// which is what the script takes.
+func scenarios() []scenario {
+	return []scenario{
+		{
+			mark: "seed", title: "The seed", script: "seed.sh", stages: 4,
+			asked: Asked{Settle: 2 * time.Second, Drain: 5 * time.Second},
+			args: []string{
+				"--manifests", "testdata/manifests/seed", "--stable", "old-nginx", "--stable-pattern", `(?m)^old$`, "--canary-pattern", `(?m)^new$`,
+				"--max-surge", "4", "--steps", "50,80,100", "--rate", "200", "--settle", "2s", "--drain", "5s",
+			},
+			prepare: func(*testing.T, *harness.Lab, string) {},
+		},
+		{
+			mark: "lobby", title: "Ten pods", script: "lobby.sh", stages: 5,
+			asked: Asked{Settle: 5 * time.Second, Drain: 30 * time.Second},
+			args: []string{
+				"--manifests", "testdata/manifests/lobby", "--stable-pattern", `^1\.8\.2 (?P<pod>\S+)`, "--canary-pattern", `^1\.9\.0 (?P<pod>\S+)`,
+				"--max-surge", "5", "--steps", "10,25,50,100", "--rate", "200",
+			},
+			prepare: serveLobby,
+		},
+	}
+}
+
+// serveLobby has ten pods of the old version serve.
+func serveLobby(t *testing.T, l *harness.Lab, namespace string) {
+	t.Helper()
+	for _, name := range []string{"lobby-blue.yaml", "service.yaml"} {
+		l.Do(t, "kubectl", "--", "-n", namespace, "apply", "-f", filepath.Join(harness.Root(t), "testdata/manifests/lobby", name))
+	}
+	harness.Serve(t, l, namespace)
+}
+
+// pull has the lab's node pull every image once: the first way would pay for it otherwise.
+func pull(t *testing.T, l *harness.Lab) {
+	t.Helper()
+	kubectl := func(args ...string) { l.Do(t, append([]string{"kubectl", "--", "-n", "pull"}, args...)...) }
+	kubectl("create", "namespace", "pull")
+	for name, image := range map[string]string{
+		"old": "registry.cn-hangzhou.aliyuncs.com/xianlu/old-nginx", "new": "registry.cn-hangzhou.aliyuncs.com/xianlu/new-nginx",
+		"blue": "registry.example/lobby-blue:1.8.2", "green": "registry.example/lobby-green:1.9.0",
+	} {
+		kubectl("run", name, "--image", image)
+	}
+	kubectl("wait", "pod", "--all", "--for", "condition=Ready", "--timeout", "2m")
+	kubectl("delete", "namespace", "pull")
+}
+
+// place is a namespace in which one run is made. It is gone before the next begins.
+func place(t *testing.T, l *harness.Lab, s scenario, namespace string, use func()) {
+	t.Helper()
+	l.Do(t, "kubectl", "--", "create", "namespace", namespace)
+	s.prepare(t, l, namespace)
+	use()
+	l.Do(t, "kubectl", "--", "delete", "namespace", namespace)
+	require.False(t, t.Failed())
+}
