@@ -61,23 +61,24 @@ func (r Result) overBound() Spread {
 	return spreadOver(r.Ours, func(run Run) float64 { return run.Wall.Seconds() / r.bound(run).Total().Seconds() })
 }
 
-// overHand is how many times as long as by hand it took, round by round.
-func (r Result) overHand() Spread {
-	return r.against(func(hand Run) time.Duration { return hand.Wall })
-}
-
-// overHaste is the same if the script did not settle.
-func (r Result) overHaste() Spread { return r.against(r.hasty) }
-
-func (r Result) against(hand func(Run) time.Duration) Spread {
+// against is how many times as long as by hand the program took, round by round.
+func (r Result) against(ours, hand func(Run) time.Duration) Spread {
 	ratios := make([]float64, len(r.Ours))
 	for i, run := range r.Ours {
-		ratios[i] = run.Wall.Seconds() / hand(r.Hand[i]).Seconds()
+		ratios[i] = ours(run).Seconds() / hand(r.Hand[i]).Seconds()
 	}
 	return SpreadOf(ratios)
 }
 
-// hasty is how long a script takes that never settles.
+func wall(run Run) time.Duration { return run.Wall }
+
+// working is how long the program takes without the waits that it was asked for.
+func (r Result) working(run Run) time.Duration {
+	bound := r.bound(run)
+	return run.Wall - bound.Settle - bound.Drain
+}
+
+// hasty is how long the script takes without settling. It never drains.
 func (r Result) hasty(hand Run) time.Duration {
 	return hand.Wall - r.Asked.Settle*time.Duration(len(r.Ours[0].Report.Stages))
 }

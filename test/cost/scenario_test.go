@@ -20,7 +20,8 @@ type scenario struct {
 	args    []string // of the program, beside cluster, namespace and reports
 	script  string
 	prepare func(t *testing.T, l *harness.Lab, namespace string) // what is there before either begins
-	stages  int                                                  // that the script samples
+	stages  int                                                  // that are sampled, the baseline among them
+	ports   int                                                  // of the Service, all of which the script asks
 }
 
 // scenarios are what is measured. The seed is rolled out with the inputs of the demo. Ten
@@ -29,7 +30,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{
-			mark: "seed", title: "The seed", script: "seed.sh", stages: 4,
+			mark: "seed", title: "The seed", script: "seed.sh", stages: 4, ports: 1,
 			asked: Asked{Settle: 2 * time.Second, Drain: 5 * time.Second},
 			args: []string{
 				"--manifests", "testdata/manifests/seed", "--stable", "old-nginx", "--stable-pattern", `(?m)^old$`, "--canary-pattern", `(?m)^new$`,
@@ -38,7 +39,7 @@ func scenarios() []scenario {
 			prepare: func(*testing.T, *harness.Lab, string) {},
 		},
 		{
-			mark: "lobby", title: "Ten pods", script: "lobby.sh", stages: 5,
+			mark: "lobby", title: "Ten pods", script: "lobby.sh", stages: 5, ports: 2,
 			asked: Asked{Settle: 5 * time.Second, Drain: 30 * time.Second},
 			args: []string{
 				"--manifests", "testdata/manifests/lobby", "--stable-pattern", `^1\.8\.2 (?P<pod>\S+)`, "--canary-pattern", `^1\.9\.0 (?P<pod>\S+)`,

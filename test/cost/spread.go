@@ -2,8 +2,8 @@ package cost
 
 import (
 	"fmt"
+	"math"
 	"slices"
-	"time"
 )
 
 // Spread is a figure over several rounds.
@@ -31,8 +31,9 @@ func (s Spread) cells(format func(float64) string) []string {
 	return []string{format(s.Median), format(s.Least), format(s.Greatest)}
 }
 
-func seconds(d time.Duration) string   { return secondsOf(d.Seconds()) }
-func secondsOf(seconds float64) string { return fmt.Sprintf("%.1f s", seconds) }
-func ratio(x float64) string           { return fmt.Sprintf("%.2f", x) }
-func mebibytes(x float64) string       { return fmt.Sprintf("%.0f MiB", x/(1<<20)) }
-func kibibytes(n int) string           { return fmt.Sprintf("%.1f KiB", float64(n)/1024) }
+// secondsOf rounds to tenths. What is a little less than nothing is nothing.
+func secondsOf(seconds float64) string { return fmt.Sprintf("%.1f s", math.Round(seconds*10)/10+0) }
+
+func ratio(x float64) string     { return fmt.Sprintf("%.2f", x) }
+func mebibytes(x float64) string { return fmt.Sprintf("%.0f MiB", x/(1<<20)) }
+func kibibytes(n int) string     { return fmt.Sprintf("%.1f KiB", float64(n)/1024) }

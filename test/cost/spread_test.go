@@ -20,6 +20,8 @@ func TestSpread(t *testing.T) {
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "1.3 s", secondsOf(1.26))
+	require.Equal(t, "0.0 s", secondsOf(-0.04))
+	require.Equal(t, "-0.1 s", secondsOf(-0.06))
 	require.Equal(t, "1.10", ratio(1.1))
 	require.Equal(t, "41 MiB", mebibytes(41.4*(1<<20)))
 	require.Equal(t, "1.5 KiB", kibibytes(1536))
