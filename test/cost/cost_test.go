@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,47 +18,59 @@ import (
 var (
 	update = flag.Bool("update", false, "write the tables into docs/cost.md")
 	rounds = flag.Int("rounds", 3, "rounds, an odd number: figures are medians over them")
-	only   = flag.String("only", "", "measure only what matches, seed or lobby")
+	only   = flag.String("only", "", "measure only what matches: seed, lobby, seed-calls or lobby-calls")
 )
 
-// TestCost measures every rollout on one cluster, in rounds: the program and the script
-// take turns, and who begins changes from round to round.
+// callsMark is behind the mark of a rollout where its calls stand in the page.
+const callsMark = "-calls"
+
+// TestCost counts and times every rollout on one cluster.
 func TestCost(t *testing.T) {
 	require.True(t, *rounds%2 == 1 && *rounds > 0, "-rounds is an odd number")
 	wanted, err := regexp.Compile(*only)
 	require.NoError(t, err)
 	l := harness.NewLab(t, "cost", "cost")
 	pull(t, l)
-	parts := map[string]string{}
-	for _, s := range scenarios() {
-		if !wanted.MatchString(s.mark) {
-			continue
+	measured := 0
+	put := func(mark string, tables func() string) {
+		if !wanted.MatchString(mark) {
+			return
 		}
-		tables := measure(t, l, s).Tables()
-		t.Log("\n" + tables)
-		parts[s.mark] = fmt.Sprintf("%s\n%d cores, %s.\n", tables, runtime.NumCPU(), runtime.Version())
+		measured++
+		text := tables()
+		t.Log("\n" + text)
+		if *update {
+			require.NoError(t, page.Update(filepath.Join(harness.Root(t), "docs/cost.md"), map[string]string{mark: text}))
+		}
 	}
-	require.NotEmpty(t, parts, "-only matches nothing")
-	if *update {
-		require.NoError(t, page.Update(filepath.Join(harness.Root(t), "docs/cost.md"), parts))
+	for _, s := range scenarios() {
+		put(s.mark+callsMark, func() string { return count(t, l, s).Tables() })
+		put(s.mark, func() string { return measure(t, l, s).Tables() })
 	}
+	require.Positive(t, measured, "-only matches nothing")
 }
 
-// measure plays all rounds of one rollout, after a run of either way whose calls are
-// counted, and which nobody times.
+// count has the program and the script roll out once, and counts their calls. Nobody
+// times them.
+func count(t *testing.T, l *harness.Lab, s scenario) (c Counts) {
+	t.Helper()
+	namespace := s.mark + callsMark
+	place(t, l, s, namespace, func() {
+		c.Ours = counted(t, l, func(kubeconfig string) { c.Parts = byProgram(t, l, s, kubeconfig, namespace).Parts })
+	})
+	namespace += "-hand"
+	place(t, l, s, namespace, func() {
+		c.Hand = counted(t, l, func(kubeconfig string) { byScript(t, s, kubeconfig, namespace, ones(s.stages)) }) // flows are no calls
+	})
+	return c
+}
+
+// measure plays all rounds of one rollout. The program and the script take turns, and who
+// begins changes from round to round.
 func measure(t *testing.T, l *harness.Lab, s scenario) Result {
 	t.Helper()
-	result := Result{Title: s.title, Asked: s.asked}
+	result := Result{Asked: s.asked}
 	var last Run // the program's
-	place(t, l, s, s.mark+"-counted", func() {
-		result.Counts.Ours = counted(t, l, func(kubeconfig string) { last = byProgram(t, l, s, kubeconfig, s.mark+"-counted") })
-	})
-	result.Counts.Parts = last.Parts
-	place(t, l, s, s.mark+"-counted-hand", func() {
-		result.Counts.Hand = counted(t, l, func(kubeconfig string) {
-			byScript(t, s, kubeconfig, s.mark+"-counted-hand", ones(s.stages)) // flows are no calls
-		})
-	})
 	for round := range *rounds {
 		ours := func() {
 			namespace := fmt.Sprintf("%s-%d", s.mark, round)
@@ -68,7 +79,9 @@ func measure(t *testing.T, l *harness.Lab, s scenario) Result {
 		}
 		hand := func() {
 			namespace := fmt.Sprintf("%s-%d-hand", s.mark, round)
-			place(t, l, s, namespace, func() { result.Hand = append(result.Hand, byScript(t, s, l.Kubeconfig, namespace, last.Report.Each())) })
+			place(t, l, s, namespace, func() {
+				result.Hand = append(result.Hand, byScript(t, s, l.Kubeconfig, namespace, last.Report.Each()))
+			})
 		}
 		turns := []func(){ours, hand}
 		for i := range turns {

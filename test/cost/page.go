@@ -2,24 +2,31 @@ package cost
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/org/l4-canary/test/page"
 )
 
-// Tables are the whole result in Markdown.
+// Tables are the result in Markdown.
 func (r Result) Tables() string {
 	var t page.Table
-	_, _ = fmt.Fprintf(&t, "### %s\n\nIn %d rounds:\n\n", r.Title, len(r.Ours))
+	_, _ = fmt.Fprintf(&t, "%d cores, %s. In %d rounds:\n\n", runtime.NumCPU(), runtime.Version(), len(r.Ours))
 	r.times(&t)
 	t.WriteString("\nWhere the time goes, medians of the rounds:\n\n")
 	r.parts(&t)
 	t.WriteString("\nMemory and processor time:\n\n")
 	r.resources(&t)
-	t.WriteString("\nCalls of the API server by l4-canary, part by part, in a run that was not timed:\n\n")
-	r.traffic(&t)
-	t.WriteString("\nThe same by what they do, with the bytes of both directions:\n\n")
-	r.kinds(&t)
+	return t.String()
+}
+
+// Tables are the counts in Markdown.
+func (c Counts) Tables() string {
+	var t page.Table
+	t.WriteString("Calls of the API server by l4-canary, part by part:\n\n")
+	c.traffic(&t)
+	t.WriteString("\nThose of either way by what they do, with the bytes of both directions:\n\n")
+	c.kinds(&t)
 	return t.String()
 }
 
@@ -95,7 +102,7 @@ func (r Result) resources(t *page.Table) {
 }
 
 // traffic are the calls of the program, part by part.
-func (r Result) traffic(t *page.Table) {
+func (c Counts) traffic(t *page.Table) {
 	t.Head(1, "part", "calls", "reads", "trials", "writes", "watches begun", "sent", "received")
 	row := func(name string, sum Traffic) {
 		cells := []string{name, fmt.Sprint(sum.Total())}
@@ -105,8 +112,8 @@ func (r Result) traffic(t *page.Table) {
 		t.Row(append(cells, kibibytes(sum.Sent), kibibytes(sum.Received))...)
 	}
 	whole := Traffic{Calls: map[Sort]int{}}
-	for _, part := range r.Counts.Parts {
-		in := TrafficIn(part, r.Counts.Ours)
+	for _, part := range c.Parts {
+		in := TrafficIn(part, c.Ours)
 		row(part.Name, in)
 		for sort, n := range in.Calls {
 			whole.Calls[sort] += n
@@ -117,9 +124,9 @@ func (r Result) traffic(t *page.Table) {
 }
 
 // kinds are the calls of both ways.
-func (r Result) kinds(t *page.Table) {
+func (c Counts) kinds(t *page.Table) {
 	t.Head(1, "call", "l4-canary", "bytes", "by hand", "bytes")
-	ours, hand := kindsOf(r.Counts.Ours), kindsOf(r.Counts.Hand)
+	ours, hand := kindsOf(c.Ours), kindsOf(c.Hand)
 	row := func(name string, a, b amount) {
 		t.Row(name, fmt.Sprint(a.calls), kibibytes(a.bytes), fmt.Sprint(b.calls), kibibytes(b.bytes))
 	}

@@ -42,10 +42,10 @@ func (s *Sight) See(at time.Time, g Glance) {
 		s.pods[g.UID] = pod
 	}
 	for _, fact := range []struct {
-		true bool
+		seen bool
 		at   *time.Time
 	}{{g.Ready, &pod.Ready}, {g.Parked, &pod.Parked}, {g.Leaving, &pod.Leaving}, {g.Gone, &pod.Gone}} {
-		if fact.true && fact.at.IsZero() {
+		if fact.seen && fact.at.IsZero() {
 			*fact.at = at
 		}
 	}

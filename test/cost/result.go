@@ -17,16 +17,14 @@ type Run struct {
 	Pods   []Pod
 }
 
-// Result is what one rollout came to, in all rounds and by both ways.
+// Result is how long one rollout took, in all rounds and by both ways.
 type Result struct {
-	Title  string
-	Asked  Asked
-	Ours   []Run // by the program
-	Hand   []Run // by the script, in the same rounds
-	Counts Counts
+	Asked Asked
+	Ours  []Run // by the program
+	Hand  []Run // by the script, in the same rounds
 }
 
-// Counts are the calls of one more run of either way, which was not timed.
+// Counts are the calls of one run of either way, which was not timed.
 type Counts struct {
 	Parts      []Part // of the program's
 	Ours, Hand []Call

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/org/l4-canary/test/harness"
 )
@@ -15,7 +16,6 @@ import (
 // scenario is one rollout, and the same by hand.
 type scenario struct {
 	mark    string // in the page
-	title   string
 	asked   Asked
 	args    []string // of the program, beside cluster, namespace and reports
 	script  string
@@ -30,7 +30,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{
-			mark: "seed", title: "The seed", script: "seed.sh", stages: 4, ports: 1,
+			mark: "seed", script: "seed.sh", stages: 4, ports: 1,
 			asked: Asked{Settle: 2 * time.Second, Drain: 5 * time.Second},
 			args: []string{
 				"--manifests", "testdata/manifests/seed", "--stable", "old-nginx", "--stable-pattern", `(?m)^old$`, "--canary-pattern", `(?m)^new$`,
@@ -39,7 +39,7 @@ func scenarios() []scenario {
 			prepare: func(*testing.T, *harness.Lab, string) {},
 		},
 		{
-			mark: "lobby", title: "Ten pods", script: "lobby.sh", stages: 5, ports: 2,
+			mark: "lobby", script: "lobby.sh", stages: 5, ports: 2,
 			asked: Asked{Settle: 5 * time.Second, Drain: 30 * time.Second},
 			args: []string{
 				"--manifests", "testdata/manifests/lobby", "--stable-pattern", `^1\.8\.2 (?P<pod>\S+)`, "--canary-pattern", `^1\.9\.0 (?P<pod>\S+)`,
@@ -74,12 +74,15 @@ func pull(t *testing.T, l *harness.Lab) {
 	kubectl("delete", "namespace", "pull")
 }
 
-// place is a namespace in which one run is made. It is gone before the next begins.
+// place is a namespace in which one run is made. Its pods are gone before the next begins.
 func place(t *testing.T, l *harness.Lab, s scenario, namespace string, use func()) {
 	t.Helper()
 	l.Do(t, "kubectl", "--", "create", "namespace", namespace)
 	s.prepare(t, l, namespace)
 	use()
-	l.Do(t, "kubectl", "--", "delete", "namespace", namespace)
-	require.False(t, t.Failed())
+	l.Do(t, "kubectl", "--", "delete", "namespace", namespace, "--wait=false")
+	require.Eventually(t, func() bool {
+		pods, err := l.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
+		return err == nil && len(pods.Items) == 0
+	}, 2*time.Minute, 100*time.Millisecond, "pods are still there")
 }
