@@ -59,11 +59,11 @@ func (r Result) overBound() Spread {
 	return spreadOver(r.Ours, func(run Run) float64 { return run.Wall.Seconds() / r.bound(run).Total().Seconds() })
 }
 
-// against is how many times as long as by hand the program took, round by round.
-func (r Result) against(ours, hand func(Run) time.Duration) Spread {
+// against compares the program with the script, round by round.
+func (r Result) against(ratio func(ours, hand Run) float64) Spread {
 	ratios := make([]float64, len(r.Ours))
 	for i, run := range r.Ours {
-		ratios[i] = ours(run).Seconds() / hand(r.Hand[i]).Seconds()
+		ratios[i] = ratio(run, r.Hand[i])
 	}
 	return SpreadOf(ratios)
 }
