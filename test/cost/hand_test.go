@@ -38,9 +38,9 @@ func play(t *testing.T, name, ask string, environ []string, args ...string) (ask
 		require.Contains(t, string(applied), "replicas: 0\n", "the new version begins without pods")
 	}
 	for line := range strings.Lines(string(data)) {
-		line, mine := strings.CutPrefix(strings.TrimSpace(line), "--kubeconfig k -n game ")
+		words, mine := strings.CutPrefix(strings.TrimSpace(line), "--kubeconfig k -n game ")
 		require.True(t, mine, line)
-		asked = append(asked, line)
+		asked = append(asked, words)
 	}
 	return asked, strings.Split(strings.TrimSpace(string(out)), "\n")
 }

@@ -70,14 +70,15 @@ func serve(t *testing.T, handler http.HandlerFunc) (*Proxy, string) {
 	return proxy, server.URL
 }
 
-func do(t *testing.T, method, url, body string) *http.Response {
+// do makes a request. What it returns of the answer is closed with the test.
+func do(t *testing.T, method, url, body string) (status int, answer io.Reader) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	return response.StatusCode, response.Body
 }
 
 func TestProxyCountsBothWays(t *testing.T) {
@@ -88,11 +89,11 @@ func TestProxyCountsBothWays(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "%s %s has %d bytes", r.Method, r.URL.Path, len(body))
 	})
 	began := time.Now()
-	response := do(t, http.MethodPut, address+"/api/v1/namespaces/game/services/lobby", "new words")
-	answer, err := io.ReadAll(response.Body)
+	code, body := do(t, http.MethodPut, address+"/api/v1/namespaces/game/services/lobby", "new words")
+	answer, err := io.ReadAll(body)
 	require.NoError(t, err)
 	require.Equal(t, "PUT /api/v1/namespaces/game/services/lobby has 9 bytes", string(answer))
-	require.Equal(t, http.StatusConflict, response.StatusCode)
+	require.Equal(t, http.StatusConflict, code)
 	calls := proxy.Calls()
 	require.Len(t, calls, 1)
 	whole := Part{Began: began, Ended: time.Now()}
@@ -114,7 +115,8 @@ func TestProxyStreams(t *testing.T) {
 	})
 	began := time.Now()
 	go func() { more <- "added" }()
-	lines := bufio.NewScanner(do(t, http.MethodGet, address+"/api/v1/pods?watch=1", "").Body)
+	_, body := do(t, http.MethodGet, address+"/api/v1/pods?watch=1", "")
+	lines := bufio.NewScanner(body)
 	require.True(t, lines.Scan())
 	first := Part{Began: began, Ended: time.Now()}
 	more <- "deleted it"
