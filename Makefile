@@ -7,6 +7,7 @@
 # make servers    every preset and recipe, and queries, against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
 # make test-act   the action and the examples in workflows, by act, against a lab
+# make bench-rollout  what a whole rollout costs, beside the least that it could take and the same by hand
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make bench-start  how soon the program asks its first question, beside Node.js; how large it is
 # make sim        how often the verdict errs behind balancers of every kind, simulated
@@ -36,10 +37,10 @@ DRILL_PARALLEL ?= 5
 SOAK_FLAGS ?=
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
-# -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
+# -update writes the tables into docs/speed.md, or docs/cost.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act sim bench bench-start servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act sim bench bench-rollout bench-start servers kubernetes packages server-packages bench-packages rollout-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -68,7 +69,7 @@ lint: $(GOLANGCI)
 	go tool -modfile=tools/go.mod actionlint
 	go tool -modfile=tools/go.mod actionlint examples/github/*.yml examples/gitea/*.yml
 	@test/packages.sh shellcheck:shellcheck
-	shellcheck host/*.sh test/*.sh test/compare/*.sh .ci/run
+	shellcheck host/*.sh test/*.sh test/compare/*.sh test/cost/*.sh .ci/run
 
 # The lab is for development: what it builds is no part of the product.
 vulnerable:
@@ -147,6 +148,19 @@ bin/fortio: test/bench/fortio/go.mod test/bench/fortio/go.sum
 # What samples are held against, and what makes the namespace.
 bench-packages:
 	@test/packages.sh wrk:wrk ab:apache2-utils ip:iproute2 unshare:util-linux
+
+# A whole rollout, timed and counted, in turns with the same by hand: about half an hour.
+# BENCH_FLAGS are -update, -rounds and -only.
+bench-rollout: build kubernetes packages rollout-packages bin/kubectl
+	go test -tags e2e -count=1 -timeout 60m -v -run TestCost ./test/cost $(BENCH_FLAGS)
+
+# What a person has: not the lab's, which is all of Kubernetes in one program.
+bin/kubectl: lab/node/go.mod lab/node/go.sum
+	cd lab/node && GOWORK=off go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../../$@ k8s.io/kubernetes/cmd/kubectl
+
+# What measures, and what a script asks with.
+rollout-packages:
+	@test/packages.sh time:time nc.openbsd:netcat-openbsd
 
 # Every preset, and every recipe of docs/probes.md, against the real servers: two of each
 # behind the kernel's balancer, in network namespaces. Takes root.
