@@ -38,6 +38,7 @@ var allowed = map[string]struct {
 	"internal/spec":      {ours: []string{"internal/probe"}},
 	"internal/stats":     {},
 	"test/bench":         {ours: []string{"internal/probe", "internal/rollout", "test/page"}},
+	"test/fuzz":          {ours: []string{"test/page"}},
 	"test/page":          {},
 	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats", "test/page"}},
 }
