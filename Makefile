@@ -11,6 +11,7 @@
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make bench-start  how soon the program asks its first question, beside Node.js; how large it is
 # make sim        how often the verdict errs behind balancers of every kind, simulated
+# make fuzz       every fuzz target, ten minutes in all
 # make pictures   the gallery of docs/report.md, from the records of the tests
 # make generate   both action.yml and the README's tables, from internal/config
 # make vulnerable what of the dependencies is known to be vulnerable and called
@@ -39,8 +40,12 @@ SOAK_FLAGS ?=
 SIM_FLAGS ?=
 # -update writes the tables into docs/speed.md, or docs/cost.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
+# How long each fuzz target runs; empty: ten minutes shared by all.
+FUZZ_TIME ?=
+# -update writes the table into docs/hostile.md; -only is another.
+FUZZ_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act sim bench bench-rollout bench-start servers kubernetes packages server-packages bench-packages rollout-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act sim bench fuzz bench-rollout bench-start servers kubernetes packages server-packages bench-packages rollout-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -124,6 +129,10 @@ coverage: build kubernetes packages
 # Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:
 	go run ./test/sim $(SIM_FLAGS)
+
+# The first run builds the packages anew, to see where their code goes.
+fuzz:
+	go run ./test/fuzz -time '$(FUZZ_TIME)' $(FUZZ_FLAGS)
 
 # In a network namespace of its own, where no firewall follows a million connections and
 # no other program waits for a port: about five minutes. Takes root.

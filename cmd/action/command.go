@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
 )
 
@@ -124,10 +125,15 @@ func (c *Command) withInputs(ctx context.Context, code *ExitCode, name string, f
 	return err
 }
 
-// tell writes a line for people. If even that fails there is nobody to tell.
+// tell writes a line for people, or several. If even that fails there is nobody to tell.
 func (c *Command) tell(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.Stderr, format+"\n", args...)
+	_, _ = fmt.Fprintf(ci.SafeWriter{W: c.Stderr}, format+"\n", args...)
 }
+
+// text and json are stdout for people and for programs: what others said cannot act in the job
+// log that it mostly is.
+func (c *Command) text() io.Writer { return ci.SafeWriter{W: c.Stdout} }
+func (c *Command) json() io.Writer { return ci.SafeWriter{W: c.Stdout, JSON: true} }
 
 // path is a file's name as the process sees it.
 func (c *Command) path(name string) string {

@@ -102,8 +102,13 @@ func present(config *clientcmdapi.Config, name, source string) error {
 		source, strings.Join(missing, ", "))
 }
 
-// readable reports whether a file can be read.
+// readable reports whether a file can be read, and to its end: a device has none, and a pipe may
+// keep one waiting.
 func readable(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return os.ErrInvalid
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return err
