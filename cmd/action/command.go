@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,6 +119,7 @@ func (c *Command) withInputs(ctx context.Context, code *ExitCode, name string, f
 	if err != nil {
 		return usage(err)
 	}
+	c.mask(proxyPasswords(c.Getenv))
 	*code, err = do(ctx, values, warnings)
 	return err
 }
@@ -127,12 +127,4 @@ func (c *Command) withInputs(ctx context.Context, code *ExitCode, name string, f
 // tell writes a line for people. If even that fails there is nobody to tell.
 func (c *Command) tell(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.Stderr, format+"\n", args...)
-}
-
-// path is a file's name as the process sees it.
-func (c *Command) path(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(c.Dir, name)
 }

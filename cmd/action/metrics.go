@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -41,7 +40,7 @@ func (c *Command) metrics(o config.Prometheus) (metrics, error) {
 	c.mask(server.Secrets)
 	text := o.Queries
 	if !metric.IsYAML(text) {
-		data, failed := os.ReadFile(c.path(text))
+		data, failed := c.read(text)
 		if failed != nil {
 			return m, append(problems, problemsOf("prometheus-queries", fmt.Errorf("reading the file of queries: %w", failed))...)
 		}

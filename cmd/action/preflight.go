@@ -138,7 +138,7 @@ func (c *Command) away(found connection, err error) error {
 	if found.Connection == nil || !c.Contained || !errors.Is(err, syscall.ECONNREFUSED) || !found.Loopback() {
 		return err
 	}
-	return fmt.Errorf("%w\n  hint: %s is this container itself, and not the runner: use the host action, or run the binary on the runner, or use an address of the cluster that containers reach", err, found.Config.Host)
+	return fmt.Errorf("%w\n  hint: %s is this container itself, and not the runner: use the host action, or run the binary on the runner, or use an address of the cluster that containers reach", err, found.Server())
 }
 
 // explain adds to an API server's refusal everything else that the credentials lack,

@@ -24,7 +24,7 @@ type Place struct {
 func (r *reader) place() Place {
 	place := Place{
 		Kubeconfig: r.text("kubeconfig"), Server: r.server(), Authority: r.authority(), Token: r.text("kube-token"),
-		Context: r.text("context"), Namespace: r.object("namespace"), Service: r.object("service"),
+		Context: r.text("context"), Namespace: r.label("namespace"), Service: r.label("service"),
 	}
 	r.oneCluster()
 	return place
@@ -35,6 +35,9 @@ func (r *reader) oneCluster() {
 	switch {
 	case r.text("kubeconfig") != "":
 		r.rejectGiven("it cannot stand beside a kubeconfig: give one or the other", "kube-server", "kube-ca", "kube-token")
+		if r.text("kubeconfig") == "in-cluster" && r.text("context") != "" {
+			r.reject("context", "it is of a kubeconfig, and in-cluster stands for one")
+		}
 		return
 	case r.text("kube-server") == "":
 		r.rejectGiven("input \"kube-server\" is missing beside it", "kube-ca", "kube-token")

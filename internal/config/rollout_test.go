@@ -146,22 +146,22 @@ func TestParseRunProblems(t *testing.T) {
 		{"confidence as a fraction", "confidence", "0.95", `input "confidence": "0.95" is not allowed: a percentage from 50 to 99.99`},
 		{"rate", "rate", "0", `input "rate": "0" is not allowed: flows per second, above 0 and up to 100000`},
 		{"infinite rate", "rate", "Inf", `input "rate": "Inf" is not allowed: flows per second, above 0 and up to 100000`},
-		{"probes", "max-probes", "few", `input "max-probes": "few" is not allowed: a whole number from 1 to 100000000`},
+		{"probes", "max-probes", "few", `input "max-probes": "few" is not allowed: auto, or a whole number from 1 to 100000000`},
 		{"latency increase", "max-latency-increase", "-5%", `input "max-latency-increase": "-5%" is not allowed: off, or a percentage from 0 to 10000`},
 		{"close", "close", "slam", `input "close": "slam" is not allowed: allowed are fin, rst and auto`},
 		{"error rate", "max-error-rate", "on", `input "max-error-rate": "on" is not allowed: off, or a percentage from 0 to 100`},
 		{"held flows", "hold-open", "10001", `input "hold-open": "10001" is not allowed: a whole number from 0 to 10000`},
 		{"bare duration", "settle", "5", `input "settle": "5" is not allowed: a duration such as 30s, 5m or 1h30m
   hint: a unit is missing: write 5s for seconds or 5m for minutes`},
-		{"negative duration", "drain", "-5s", `input "drain": "-5s" is not allowed: a duration such as 30s, 5m or 1h30m`},
+		{"negative duration", "drain", "-5s", `input "drain": "-5s" is not allowed: auto, or a duration such as 30s, 5m or 1h30m`},
 		{"no time at all", "stage-timeout", "0s", `input "stage-timeout": "0s" is not allowed: a duration above 0, such as 30s, 5m or 1h30m`},
-		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`},
+		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: auto, or a duration such as 30s, 5m or 1h30m`},
 		{"finish", "finish", "swap", `input "finish": "swap" is not allowed: allowed are auto, keep, delete, adopt and handover`},
 		{"log lines", "pod-logs", "all", `input "pod-logs": "all" is not allowed: a whole number from 0 to 10000`},
 		{"comment", "comment", "sometimes", `input "comment": "sometimes" is not allowed: allowed are auto, always, on-failure and never`},
 		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
-		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
-		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
+		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: up to 63 lower-case letters, digits and '-', with no '-' at either end`},
+		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: up to 63 lower-case letters, digits and '-', with no '-' at either end`},
 		{"pauses", "steps", "50:40m,100:30m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages and bake alone take 1h11m0s
   hint: allow more time, or shorten the pauses in steps, drain or bake`},
 		{"drains", "drain", "31m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages and bake alone take 1h2m0s
@@ -259,7 +259,7 @@ func TestParsePost(t *testing.T) {
 	require.Equal(t, config.Optional[time.Duration]{Value: 3 * time.Second, Set: true}, post.Drain)
 	require.True(t, post.KeepFailedPod)
 	_, err = config.ParsePost(load(t, "post", map[string]string{"drain": "soon"}))
-	require.EqualError(t, err, `input "drain": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`)
+	require.EqualError(t, err, `input "drain": "soon" is not allowed: auto, or a duration such as 30s, 5m or 1h30m`)
 }
 
 func TestParseRollbackAndStatus(t *testing.T) {

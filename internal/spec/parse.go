@@ -69,7 +69,10 @@ func Parse(text string, source Source) (Probes, error) {
 		e := n.entry()
 		entries = append(entries, e)
 		place := "every other port" // what the entry is for, even if it is no port
-		if strings.HasPrefix(n.title, "port ") {
+		switch {
+		case e.port != "":
+			place = e.port
+		case strings.HasPrefix(n.title, "port "):
 			place = n.title
 		}
 		if place += string(e.protocol); seen[place] {
