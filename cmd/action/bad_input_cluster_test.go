@@ -1,6 +1,10 @@
 package main
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // togetherRows are inputs that are fine by themselves and contradict each other.
 func togetherRows() []badInput {
@@ -18,7 +22,7 @@ func togetherRows() []badInput {
 		row("a pattern for stable alone", "canary-pattern", run+" --stable-pattern old"),
 		row("a pattern for the canary alone", "stable-pattern", plan+" --canary-pattern new"),
 		env("one pattern for both versions", "canary-pattern", run, map[string]string{"INPUT_STABLE-PATTERN": "v", "INPUT_CANARY_PATTERN": " v "}),
-		row("an image of a prober that is this process", "probe-image", run+" --probe-image registry.example/l4-canary:v1"),
+		unasked("an image of a prober that is this process", "probe-image", run+" --probe-image registry.example/l4-canary:v1"),
 		row("flows held by a prober of one window", "hold-open", run+" --probe-from cluster --probe-image a/b:v1 --hold-open 1"),
 		row("more flows than a log can tell of", "rate", run+" --probe-from cluster --probe-image a/b:v1 --rate 1001"),
 		row("a prober without image", "probe-image", run+" --probe-from cluster"),
@@ -32,14 +36,10 @@ func togetherRows() []badInput {
 		row("a bake and a drain longer than can be counted", "timeout", run+" --bake 2500000h --drain 1000000h"),
 		row("until before the first step", "until", plan+" --steps 50,100 --until 10"),
 		row("until between two steps", "until", plan+" --steps 10,50,100 --until 25"),
-		row("two reports in one file", "report-json", run+" --report-markdown out.txt --report-json ./out.txt"),
-		row("a report in the file of the outputs", "outputs-file", run+" --report-junit out.txt --outputs-file $WORK/out.txt"),
-		row("a report that is a directory", "report-junit", run+" --report-junit $WORK"),
-		row("a report that ends like a directory", "report-markdown", run+" --report-markdown reports/"),
-		row("a report below a file", "report-json", run+" --report-json pair.yaml/report.json"),
-		row("outputs below a file", "outputs-file", run+" --outputs-file pair.yaml/outputs"),
+		{name: "two reports in one file", input: "report-json", run: run + " --report-markdown out.txt --report-json ./out.txt", report: "out.txt"},
+		{name: "a report in the file of the outputs", input: "outputs-file", run: run + " --report-junit out.txt --outputs-file $WORK/out.txt", report: "out.txt"},
 		row("neither capacity nor manifests", "replicas", "plan"),
-		row("steps nearer than the pods", "", plan+" --max-surge 1 --steps 1,100"),
+		{name: "steps that the pods cannot give", run: plan + " --max-surge 1 --steps 1,100", prints: true},
 		row("exactly and at most", "max-probes", sample+" --count 10 --max-probes 20"),
 		row("an expected weight of nobody", "canary-pattern", sample+" --expected-weight 20"),
 		row("words of a user beside a probe", "probe", sample+" --send x --probe ./probe.yaml"),
@@ -61,7 +61,7 @@ func commandRows() []badInput {
 		return badInput{name: "report, " + name, run: "report report.json", files: map[string]string{"report.json": text}, value: "report.json"}
 	}
 	prober := func(name, text string) badInput {
-		return badInput{name: "prober, " + name, run: "prober --plan plan.json", files: map[string]string{"plan.json": text}, value: "plan.json"}
+		return badInput{name: "prober, " + name, run: "prober --plan plan.json", files: map[string]string{"plan.json": text}, prints: true}
 	}
 	return []badInput{
 		row("unknown", "deploy"),
@@ -90,7 +90,6 @@ func commandRows() []badInput {
 		report("a list", "[]"),
 		report("another version", `{"schemaVersion": 2}`),
 		report("no version", `{"outcome": "promoted"}`),
-		report("an unknown field", `{"schemaVersion": 1, "hello": 1}`),
 		report("a wrong type", `{"schemaVersion": 1, "stages": "none"}`),
 		report("a time that is none", `{"schemaVersion": 1, "startedAt": "yesterday"}`),
 		report("a stage that is none", `{"schemaVersion": 1, "stages": [5]}`),
@@ -107,7 +106,69 @@ func commandRows() []badInput {
 	}
 }
 
-// clusterRows are sound inputs for a cluster in which nothing can be rolled out by them.
+// clusterRows are sound inputs for a cluster in which nothing can be rolled out by them, or that
+// cannot be asked.
 func clusterRows() []badInput {
-	return nil
+	var rows []badInput
+	commands := map[string]string{
+		"run": "run --manifests pair.yaml", "plan": "plan --manifests pair.yaml", "doctor": "doctor --service nginx",
+		"rollback": "rollback --service nginx", "status": "status --service nginx",
+	}
+	for _, command := range slices.Sorted(maps.Keys(commands)) {
+		for _, kind := range []string{"gone", "untrusted", "unauthorized", "broken", "no-cluster"} {
+			rows = append(rows, badInput{name: command + ", API server " + kind, run: commands[command], server: kind, exit: ExitUnreachable})
+		}
+	}
+	for _, command := range []string{"run", "plan", "doctor"} {
+		rows = append(rows, badInput{name: command + ", API server forbidden", run: commands[command], server: "forbidden", exit: ExitUnreachable})
+	}
+	quoting := badInput{name: "rollback, a proxy that quotes the token", run: commands["rollback"], server: "echo"}
+	contained := badInput{name: "run, loopback in a container", run: commands["run"], server: "gone", exit: ExitUnreachable, env: map[string]string{"CONTAINED": "yes"}}
+	return append(append(rows, quoting, contained), serviceRows()...)
+}
+
+// serviceRows are Services and Deployments that do not go together, or not with the inputs.
+func serviceRows() []badInput {
+	row := func(name, before, after string) badInput {
+		return badInput{name: "service, " + name, run: "run --manifests other.yaml", server: "serving",
+			files: map[string]string{"other.yaml": strings.Replace(soundPair, before, after, 1)}}
+	}
+	named := func(name, before, after string) badInput {
+		r := row(name, before, after)
+		r.run += " --service nginx"
+		return r
+	}
+	unasked := func(name, before, after string) badInput { // no cluster has to be asked to see it
+		r := row(name, before, after)
+		r.server = ""
+		return r
+	}
+	input := func(name, input, more string) badInput {
+		return badInput{name: "service, " + name, run: "run --manifests pair.yaml " + more, server: "serving", input: input}
+	}
+	alone := input("one Deployment that finishes like two", "finish", "--finish keep")
+	alone.run, alone.files = "run --manifests other.yaml --finish keep", map[string]string{"other.yaml": soundService + "---\n" + soundOld}
+	return []badInput{
+		unasked("none of type LoadBalancer", "type: LoadBalancer", "type: NodePort"),
+		named("ExternalName", "type: LoadBalancer", "type: ExternalName\n  externalName: lobby.example.com"),
+		named("ClusterIP", "  type: LoadBalancer\n", ""),
+		named("NodePort", "type: LoadBalancer", "type: NodePort"),
+		row("no ports", "  ports:\n  - port: 80\n", ""),
+		row("SCTP", "- port: 80\n", "- port: 80\n    protocol: SCTP\n"),
+		row("no selector", "  selector:\n    app: nginx\n", ""),
+		row("a selector of nobody", "  selector:\n    app: nginx\n", "  selector:\n    app: lobby\n"),
+		row("a selector of one version", "  selector:\n    app: nginx\n", "  selector:\n    run: old-nginx\n"),
+		row("a selector of another port", "- port: 80\n", "- port: 80\n    targetPort: game\n"),
+		row("sticky", "  type: LoadBalancer\n", "  type: LoadBalancer\n  sessionAffinity: ClientIP\n"),
+		row("pods that are not ready", "  type: LoadBalancer\n", "  type: LoadBalancer\n  publishNotReadyAddresses: true\n"),
+		row("a StatefulSet for the canary", "kind: Deployment\nmetadata:\n  name: new-nginx", "kind: StatefulSet\nmetadata:\n  name: new-nginx"),
+		unasked("an image that nobody filled in", "registry.example.com/new-nginx:1", "${IMAGE}"),
+		unasked("an image in capitals", "registry.example.com/new-nginx:1", "registry.example.com/New:1"),
+		input("of another name", "", "--service lobby"),
+		input("two Deployments that finish like one", "finish", "--finish adopt"),
+		input("until below the first stage", "until", "--until 5"),
+		input("steps that the pods cannot give, live", "", "--max-surge 1 --steps 1,100"),
+		input("a bake without surge", "", "--bake 5m --max-surge 0 --max-unavailable 1"),
+		alone,
+	}
 }

@@ -8,9 +8,15 @@ type cluster struct {
 	url, kubeconfig string
 }
 
-// newCluster starts an API server of a kind until the test ends. Without one it is "serving".
-func newCluster(t *testing.T, kind string) cluster {
-	api := &apiServer{kind: or(kind, "serving")}
+// newCluster starts an API server of a kind until the test ends. Without one it is "serving", and
+// may not be asked: then, and when something would be changed, it raises the alarm, for the rest
+// of a rollout would take its time.
+func newCluster(t *testing.T, kind string, alarm func()) cluster {
+	api := &apiServer{kind: or(kind, "serving"), alarm: func(write bool) {
+		if write || kind == "" {
+			alarm()
+		}
+	}}
 	server, _, kubeconfig := api.start()
 	t.Cleanup(func() {
 		server.CloseClientConnections()

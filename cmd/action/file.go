@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/org/l4-canary/internal/config"
@@ -45,8 +46,18 @@ func (c *Command) checkFiles(faces *config.Faces, err error) error {
 		return err
 	}
 	found := len(problems)
+	seen := map[string]string{}
 	for _, file := range faces.Files() {
-		if allowed := c.unwritable(*file.Path); allowed != "" {
+		if *file.Path == "" {
+			continue
+		}
+		place := filepath.Clean(c.path(*file.Path))
+		allowed := c.unwritable(*file.Path)
+		if other := seen[place]; other != "" {
+			allowed = fmt.Sprintf("it must differ from input %q, which names the same file", other)
+		}
+		seen[place] = file.Input
+		if allowed != "" {
 			problems = append(problems, config.Problem{Input: file.Input, Value: *file.Path, Allowed: allowed})
 			*file.Path = ""
 		}
@@ -60,13 +71,10 @@ func (c *Command) checkFiles(faces *config.Faces, err error) error {
 // unwritable says what stands in the place of a file that is to be written, if it is no file.
 // Folders that are missing are made.
 func (c *Command) unwritable(name string) string {
-	if name == "" {
-		return ""
-	}
 	info, err := os.Stat(c.path(name))
 	switch {
-	case err == nil && info.IsDir():
-		return "the name of a file, and this is a directory"
+	case strings.HasSuffix(name, "/"), err == nil && info.IsDir():
+		return "the name of a file, and this is one of a directory"
 	case errors.Is(err, syscall.ENOTDIR):
 		return "the name of a file, and a part of it is a file already"
 	}

@@ -27,7 +27,8 @@ type serverKey struct{}
 
 // apiServer answers reads as a cluster would, and remembers everything else.
 type apiServer struct {
-	kind string
+	kind  string
+	alarm func(write bool) // is told of every request; nil: nobody is
 
 	mu     sync.Mutex
 	reads  int
@@ -54,13 +55,17 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	dryRun := r.Method == http.MethodPatch && r.URL.Query().Get("dryRun") == "All" &&
 		r.Header.Get("Content-Type") == "application/apply-patch+yaml"
 	review := strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews")
+	read := r.Method == http.MethodGet || dryRun || review
 	s.mu.Lock()
-	if r.Method == http.MethodGet || dryRun || review {
+	if read {
 		s.reads++
 	} else {
 		s.writes = append(s.writes, r.Method+" "+r.URL.String())
 	}
 	s.mu.Unlock()
+	if s.alarm != nil {
+		s.alarm(!read)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if s.refuse(w, r) {
 		return

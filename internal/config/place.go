@@ -44,12 +44,21 @@ func (r *reader) oneCluster() {
 		return
 	case r.text("kube-token") == "":
 		r.rejectHint("kube-token", "missing beside input \"kube-server\"", "a secret that does not exist is empty")
-	case strings.ContainsAny(r.text("kube-token"), " \t\r\n"):
-		r.reject("kube-token", "a token on one line, without blanks")
+	default:
+		r.token("kube-token")
 	}
 	if r.text("context") != "" {
 		r.reject("context", "it is of a kubeconfig, and input \"kube-server\" stands for one")
 	}
+}
+
+// token reads a bearer token, or nothing: what holds blanks is none, and no request could carry it.
+func (r *reader) token(name string) string {
+	text := r.text(name)
+	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		r.reject(name, "a token on one line, without blanks")
+	}
+	return text
 }
 
 // rejectGiven rejects those of several inputs that somebody gave.
@@ -69,7 +78,10 @@ func (r *reader) server() string {
 	}
 	server, err := url.Parse(text)
 	if err != nil || server.Scheme != "https" || server.Hostname() == "" || server.User != nil || server.RawQuery != "" || server.Fragment != "" {
-		r.reject("kube-server", "an address that begins with https://, such as https://203.0.113.7:6443")
+		r.reject("kube-server", "an address that begins with https://, such as https://203.0.113.7:6443, and holds no user")
+		if strings.ContainsAny(text, "@?") { // with a password, perhaps, or a token
+			r.problems[len(r.problems)-1].Value = ""
+		}
 	}
 	return text
 }

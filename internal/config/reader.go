@@ -256,6 +256,9 @@ func (r *reader) host(name string) string {
 		if _, err := netip.ParseAddrPort(text); err == nil || strings.Contains(text, ":") {
 			hint = "leave the port out: it is not part of the address"
 		}
+		if strings.Contains(text, "://") {
+			hint = "leave out what stands before and behind the host"
+		}
 		r.rejectHint(name, "an IP address or a host name", hint)
 	}
 	return text

@@ -151,6 +151,7 @@ func ParseDoctor(v Values) (Rollout, error) {
 		Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false), Timeout: r.duration("timeout", false),
 		Finish: "auto", Removal: r.choice("removal", "auto", "park", "terminate"),
 	}
+	r.room(options)
 	return options, r.err()
 }
 
@@ -204,9 +205,7 @@ func (r *reader) together(o Rollout) {
 	if o.Stable != "" && o.Stable == o.Canary {
 		r.reject("canary", fmt.Sprintf("it must differ from input \"stable\", which is %q too", o.Stable))
 	}
-	if o.MaxSurge.Value == 0 && o.MaxUnavailable.Value == 0 && r.sound("max-surge", "max-unavailable") {
-		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
-	}
+	r.room(o)
 	r.fromCluster(o)
 	r.samePattern(o.StablePattern, o.CanaryPattern)
 	for name, other := range map[string]string{"stable-pattern": "canary-pattern", "canary-pattern": "stable-pattern"} {
@@ -221,6 +220,13 @@ func (r *reader) together(o Rollout) {
 	if waits := o.waits(); waits > o.Timeout && r.sound("timeout", "steps", "drain", "bake") {
 		r.rejectHint("timeout", fmt.Sprintf("the pauses and drains of all stages and bake alone take %s", waits),
 			"allow more time, or shorten the pauses in steps, drain or bake")
+	}
+}
+
+// room checks that a pod can be replaced at all.
+func (r *reader) room(o Rollout) {
+	if o.MaxSurge.Value == 0 && o.MaxUnavailable.Value == 0 && r.sound("max-surge", "max-unavailable") {
+		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
 	}
 }
 

@@ -41,7 +41,7 @@ func TestParseRunEverything(t *testing.T) {
 		"share-gate": "Report", "smoke": "true",
 		"prometheus-url": "https://prometheus.example", "prometheus-token": "hunter2", "prometheus-queries": "k8s/queries.yaml",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
-		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
+		"until": "25", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
 		"comment": "On-Failure", "comment-key": " eu west ", "github-token": "ghs_s3cret",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "report-junit": "out/report.xml", "outputs-file": "out/outputs.env",
 	}))
@@ -64,7 +64,7 @@ func TestParseRunEverything(t *testing.T) {
 			Drain:        config.Optional[time.Duration]{Set: true},
 			Bake:         10 * time.Minute,
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
-			Until: 50, Finish: "delete", Removal: "park", HPA: "pause", OnFailure: "hold", OnInconclusive: "continue", KeepFailedPod: true,
+			Until: 25, Finish: "delete", Removal: "park", HPA: "pause", OnFailure: "hold", OnInconclusive: "continue", KeepFailedPod: true,
 		},
 		Faces: config.Faces{
 			Comment: "on-failure", CommentKey: "eu west", GitHubToken: "ghs_s3cret",
@@ -116,6 +116,11 @@ func TestOff(t *testing.T) {
 func TestParseRunProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, input, value, want string }{
+		{"until nothing", "until", "0", `input "until": "0" is not allowed: a percentage above 0 and up to 100`},
+		{"a long namespace", "namespace", strings.Repeat("n", 64), "input \"namespace\": \"" + strings.Repeat("n", 64) + "\" is not allowed: a Kubernetes name: up to 63"},
+		{"a Deployment of two dots", "stable", "a..b", `input "stable": "a..b" is not allowed: a Kubernetes name: up to 253`},
+		{"half an address", "address", "192.0.2", `input "address": "192.0.2" is not allowed: an IP address or a host name`},
+		{"half a bracket", "address", "[2001:db8::7", `input "address": "[2001:db8::7" is not allowed: an IP address or a host name`},
 		{"falling steps", "steps", "50,20", `input "steps": "50,20" is not allowed: weights must rise and lie above 0 and up to 100`},
 		{"equal steps", "steps", "50,50", `input "steps": "50,50" is not allowed: weights must rise and lie above 0 and up to 100`},
 		{"zero step", "steps", "0,50", `input "steps": "0,50" is not allowed: weights must rise and lie above 0 and up to 100`},
@@ -137,7 +142,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"address with port", "address", "192.0.2.7:80", `input "address": "192.0.2.7:80" is not allowed: an IP address or a host name
   hint: leave the port out: it is not part of the address`},
 		{"address with scheme", "address", "http://lobby", `input "address": "http://lobby" is not allowed: an IP address or a host name
-  hint: leave the port out: it is not part of the address`},
+  hint: leave out what stands before and behind the host`},
 		{"pattern", "stable-pattern", "ol(d", "input \"stable-pattern\": \"ol(d\" is not allowed: a regular expression in RE2 syntax\n  hint: missing closing ): `ol(d`"},
 		{"look-ahead", "canary-pattern", "(?=new)", "input \"canary-pattern\": \"(?=new)\" is not allowed: a regular expression in RE2 syntax\n  hint: invalid or unsupported Perl syntax: `(?=`"},
 		{"equal patterns", "canary-pattern", "old", `input "canary-pattern": "old" is not allowed: it must differ from input "stable-pattern"`},
@@ -281,4 +286,33 @@ func TestParseRollbackAndStatus(t *testing.T) {
 	require.ErrorContains(t, err, `input "pod-logs": "-1"`)
 	_, err = config.ParseStatus(load(t, "status", map[string]string{"output": "xml"}))
 	require.ErrorContains(t, err, `input "output": "xml"`)
+}
+
+// TestUntilIsAStep: with steps of one's own it is one of them, or the end.
+func TestUntilIsAStep(t *testing.T) {
+	t.Parallel()
+	for until, says := range map[string]string{
+		"10": "", "50": "", "100": "", "25": `input "until": "25" is not allowed: one of the weights in input "steps", or 100`,
+	} {
+		_, err := config.ParsePlan(load(t, "plan", map[string]string{"replicas": "10", "steps": "10,50", "until": until}))
+		if says == "" {
+			require.NoError(t, err, until)
+			continue
+		}
+		require.EqualError(t, err, says)
+	}
+	_, err := config.ParsePlan(load(t, "plan", map[string]string{"replicas": "10", "until": "25"}))
+	require.NoError(t, err, "what auto gives is not known yet")
+}
+
+// TestWaitsBeyondCounting: sums that no duration could hold are too long, and not negative.
+func TestWaitsBeyondCounting(t *testing.T) {
+	t.Parallel()
+	for _, given := range []map[string]string{
+		{"steps": "10:2500000h,50:2500000h,100"}, {"bake": "2500000h", "drain": "1000000h"}, {"drain": "2500000h"},
+	} {
+		given["replicas"], given["timeout"] = "10", "2000000h"
+		_, err := config.ParsePlan(load(t, "plan", given))
+		require.ErrorContains(t, err, `input "timeout": "2000000h" is not allowed: the pauses and drains of all stages and bake alone take 2562047h47m16.854775807s`)
+	}
 }

@@ -70,6 +70,13 @@ func usable(config *rest.Config, source string) error {
 	if plugin == nil {
 		return nil
 	}
+	const versions = "client.authentication.k8s.io/v1 and client.authentication.k8s.io/v1beta1"
+	if !slices.Contains(strings.Split(versions, " and "), plugin.APIVersion) {
+		return fmt.Errorf("%s: its exec plugin %q speaks %q: allowed are %s", source, plugin.Command, plugin.APIVersion, versions)
+	}
+	if plugin.InteractiveMode == clientcmdapi.AlwaysExecInteractiveMode {
+		return fmt.Errorf("%s: its exec plugin %q wants to be typed to (interactiveMode: Always), and nobody is there: allowed are Never and IfAvailable", source, plugin.Command)
+	}
 	if _, err := exec.LookPath(plugin.Command); err == nil {
 		return nil
 	}

@@ -134,9 +134,13 @@ func expiry(token string) time.Time {
 // ones may be credentials, such as base64 that was cut off.
 const longestShown = 120
 
-// encoded reports whether a value is rather base64 than a path, of whatever that may be.
+// encoded reports whether a value is rather base64 than a path, of whatever that may be, or a
+// token, https://www.rfc-editor.org/rfc/rfc7519#section-3.1
 func encoded(value string) bool {
 	const shortest = 32
+	if strings.HasPrefix(value, "eyJ") {
+		return true
+	}
 	_, err := base64.StdEncoding.DecodeString(value)
 	return err == nil && len(value) >= shortest && !strings.HasPrefix(value, "/")
 }
@@ -167,6 +171,8 @@ func (l Login) read() (*clientcmdapi.Config, string, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, source, fmt.Errorf("no kubeconfig at %s: set the input %q to a path, to YAML or base64 text, or to %q%s",
 			source, "kubeconfig", inCluster, l.nothingGiven())
+	case err != nil && strings.Contains(err.Error(), "is registered for version"):
+		return nil, source, fmt.Errorf("%s is no kubeconfig: it holds an object of another kind", source)
 	case err != nil:
 		return nil, source, fmt.Errorf("reading %s: %w", source, err)
 	}

@@ -36,10 +36,15 @@ func NewServer(address, token string, getenv func(string) string) (Server, error
 		user, password, _ := strings.Cut(authority[:at], ":")
 		s.user, s.password, host = e.credential(user), e.credential(password), authority[at+1:]
 	}
-	s.token = e.expand(token)
+	bearer := expander{getenv: getenv}
+	s.token = bearer.expand(token)
+	if bearer.err != nil {
+		bearer.err = fmt.Errorf("input \"prometheus-token\": %w", bearer.err)
+	}
 	parsed, err := url.Parse(e.expand(before + host + after))
-	if e.err != nil {
-		return Server{}, e.err
+	e.secrets = append(e.secrets, bearer.secrets...)
+	if failed := errors.Join(e.err, bearer.err); failed != nil {
+		return Server{}, failed
 	}
 	if err != nil {
 		return Server{}, errors.New(allowedAddress)

@@ -31,6 +31,7 @@ func Ask(ctx context.Context, connection net.Conn, port Port, address netip.Addr
 	if answer == nil {
 		answer = slices.Clone(c.buffer[:c.received])
 	}
+	answer = port.shown(answer)
 	if err == nil {
 		c.part(port.Exchange)
 	}

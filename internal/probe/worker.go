@@ -56,6 +56,7 @@ func (w *worker) judge(f *Flow, err error) {
 	if f.Answer == nil && (f.Class == Answered || c.received > 0) {
 		f.Answer = bytes.Clone(c.buffer[:c.received])
 	}
+	f.Answer = w.run.options.Ports[f.Port].shown(f.Answer)
 	w.run.options.Classifier.Attribute(f)
 }
 
