@@ -22,7 +22,7 @@ func togetherRows() []badInput {
 		row("a pattern for stable alone", "canary-pattern", run+" --stable-pattern old"),
 		row("a pattern for the canary alone", "stable-pattern", plan+" --canary-pattern new"),
 		env("one pattern for both versions", "canary-pattern", run, map[string]string{"INPUT_STABLE-PATTERN": "v", "INPUT_CANARY_PATTERN": " v "}),
-		unasked("an image of a prober that is this process", "probe-image", run+" --probe-image registry.example/l4-canary:v1"),
+		row("an image of a prober that is this process", "probe-image", run+" --probe-image registry.example/l4-canary:v1"),
 		row("flows held by a prober of one window", "hold-open", run+" --probe-from cluster --probe-image a/b:v1 --hold-open 1"),
 		row("more flows than a log can tell of", "rate", run+" --probe-from cluster --probe-image a/b:v1 --rate 1001"),
 		row("a prober without image", "probe-image", run+" --probe-from cluster"),

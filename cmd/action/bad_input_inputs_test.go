@@ -98,7 +98,7 @@ func given(n int, run, input, value string) badInput {
 		row.env = map[string]string{"INPUT_COMMAND": value}
 	}
 	row.value = fmt.Sprintf("%q", value)
-	if len(value) > len(shorten(value)) || value == "" || input == "github-token" {
+	if len(value) > len(shorten(value)) || value == "" || input == "github-token" || strings.Contains(value, "token=") {
 		row.value = ""
 	}
 	return row

@@ -27,7 +27,7 @@ type badInput struct {
 	name  string            // unique in all tables
 	run   string            // the command line: words with blanks between them
 	env   map[string]string // KUBECONFIG is $WORK/cluster.yaml where nothing else says so
-	files map[string]string // one that begins with linkTo is a symbolic link
+	files map[string]string // one that begins with symlinkTo is a symbolic link
 	stdin string
 
 	input  string   // that the message has to name; empty: it names a file, or the command line is wrong
@@ -39,7 +39,7 @@ type badInput struct {
 	exit   ExitCode // ExitOK stands for ExitUsage
 }
 
-const linkTo = "link to "
+const symlinkTo = "link to "
 
 // themes are all tables, each with the file of testdata/bad that holds what the program says.
 func themes() map[string][]badInput {
@@ -118,7 +118,7 @@ func (b badInput) check(t *testing.T) string {
 	maps.Copy(files, b.files)
 	for name, text := range files {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		if target, link := strings.CutPrefix(text, linkTo); link {
+		if target, link := strings.CutPrefix(text, symlinkTo); link {
 			require.NoError(t, os.Symlink(target, filepath.Join(dir, name)))
 			continue
 		}

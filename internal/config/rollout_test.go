@@ -32,7 +32,7 @@ func TestParseRunDefaults(t *testing.T) {
 func TestParseRunEverything(t *testing.T) {
 	t.Parallel()
 	run, err := config.ParseRun(load(t, "run", map[string]string{
-		"kubeconfig": "in-cluster", "context": "prod", "namespace": "game",
+		"kubeconfig": "ci.yaml", "context": "prod", "namespace": "game",
 		"manifests": "k8s/lobby.yaml\n\n  k8s/green/*.yaml  \r\n-\n",
 		"service":   "lobby", "stable": "lobby-blue", "canary": "lobby-green",
 		"steps": "12.5, 25:5m,100", "replicas": "8", "max-surge": "4", "max-unavailable": "10%", "max-weight-error": "2.5%",
@@ -48,7 +48,7 @@ func TestParseRunEverything(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, config.Run{
 		Rollout: config.Rollout{
-			Place:     config.Place{Kubeconfig: "in-cluster", Context: "prod", Namespace: "game", Service: "lobby"},
+			Place:     config.Place{Kubeconfig: "ci.yaml", Context: "prod", Namespace: "game", Service: "lobby"},
 			Manifests: []string{"k8s/lobby.yaml", "k8s/green/*.yaml", "-"},
 			Stable:    "lobby-blue", Canary: "lobby-green",
 			Steps:    []config.Step{{Weight: 12.5}, {Weight: 25, Pause: 5 * time.Minute}, {Weight: 100}},
@@ -117,10 +117,11 @@ func TestParseRunProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, input, value, want string }{
 		{"until nothing", "until", "0", `input "until": "0" is not allowed: a percentage above 0 and up to 100`},
-		{"a long namespace", "namespace", strings.Repeat("n", 64), "input \"namespace\": \"" + strings.Repeat("n", 64) + "\" is not allowed: a Kubernetes name: up to 63"},
-		{"a Deployment of two dots", "stable", "a..b", `input "stable": "a..b" is not allowed: a Kubernetes name: up to 253`},
+		{"a long namespace", "namespace", strings.Repeat("n", 64), "input \"namespace\": \"" + strings.Repeat("n", 64) + "\" is not allowed: a Kubernetes name: up to 63 lower-case letters, digits and '-', with no '-' at either end"},
+		{"a Deployment of two dots", "stable", "a..b", `input "stable": "a..b" is not allowed: a Kubernetes name: up to 253 lower-case letters, digits, '-' and '.', with a letter or a digit at either end`},
 		{"half an address", "address", "192.0.2", `input "address": "192.0.2" is not allowed: an IP address or a host name`},
-		{"half a bracket", "address", "[2001:db8::7", `input "address": "[2001:db8::7" is not allowed: an IP address or a host name`},
+		{"half a bracket", "address", "[2001:db8::7", `input "address": "[2001:db8::7" is not allowed: an IP address or a host name
+  hint: leave the port out: it is not part of the address`},
 		{"falling steps", "steps", "50,20", `input "steps": "50,20" is not allowed: weights must rise and lie above 0 and up to 100`},
 		{"equal steps", "steps", "50,50", `input "steps": "50,50" is not allowed: weights must rise and lie above 0 and up to 100`},
 		{"zero step", "steps", "0,50", `input "steps": "0,50" is not allowed: weights must rise and lie above 0 and up to 100`},
