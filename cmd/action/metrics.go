@@ -55,11 +55,15 @@ func (c *Command) metrics(o config.Prometheus) (metrics, error) {
 	return m, nil
 }
 
-// problemsOf are the lines of an error as problems of an input.
+// problemsOf are the lines of an error as problems of an input. A line about the token says so.
 func problemsOf(input string, err error) config.Problems {
 	var problems config.Problems
 	for line := range strings.Lines(err.Error()) {
-		problems = append(problems, config.Problem{Input: input, Allowed: strings.TrimSuffix(line, "\n")})
+		of := input
+		if rest, token := strings.CutPrefix(line, `input "prometheus-token": `); token {
+			of, line = "prometheus-token", rest
+		}
+		problems = append(problems, config.Problem{Input: of, Allowed: strings.TrimSuffix(line, "\n")})
 	}
 	return problems
 }

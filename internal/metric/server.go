@@ -60,7 +60,7 @@ func NewServer(address, token string, getenv func(string) string) (Server, error
 	case s.token != "" && s.user+s.password != "":
 		return Server{}, errors.New("it holds a user while input \"prometheus-token\" is given: leave one of them out")
 	case strings.ContainsAny(s.token, "\r\n"):
-		return Server{}, errors.New("input \"prometheus-token\" has to stand on one line")
+		return Server{}, errors.New("input \"prometheus-token\": it has to stand on one line")
 	}
 	s.address, s.Secrets = strings.TrimRight(parsed.String(), "/"), e.secrets
 	s.keep(s.password, s.token)
