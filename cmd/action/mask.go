@@ -25,8 +25,9 @@ func (c *Command) mask(secrets []string) {
 	}
 }
 
-// proxyPasswords are those of the proxies that Go's HTTP client finds in the environment: the error
-// about an address that it cannot use quotes it, https://pkg.go.dev/net/http#ProxyFromEnvironment
+// proxyPasswords are those of the proxies that Go's HTTP client finds in the environment. They are
+// sent with every request, and what a proxy says of one that it refuses becomes our error,
+// https://pkg.go.dev/net/http#ProxyFromEnvironment
 func proxyPasswords(getenv func(string) string) []string {
 	var found []string
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {

@@ -133,8 +133,7 @@ func TestSecretVariables(t *testing.T) {
 	require.NotContains(t, names, "KUBECONFIG")
 }
 
-// TestProxyPasswords: those that an error of Go's HTTP client would quote, as they stand there
-// and as they are meant.
+// TestProxyPasswords: as they stand in the address of a proxy, and as they are meant.
 func TestProxyPasswords(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string][]string{

@@ -87,10 +87,17 @@ func (s Set) imageProblems() Problems {
 		}
 		for _, container := range containers(object, "initContainers", "containers") {
 			image := text(container, "image")
-			if _, err := reference.ParseNormalizedNamed(image); image != "" && err != nil {
-				problems = append(problems, Problem{Place: object.Place,
-					Message: fmt.Sprintf("%s: container %q has image %q, which is none: %v", object.Title(), text(container, "name"), image, err)})
+			_, err := reference.ParseNormalizedNamed(image)
+			if image == "" || err == nil {
+				continue
 			}
+			problem := Problem{Place: object.Place, Message: fmt.Sprintf("%s: container %q has image %q, which is none", object.Title(), text(container, "name"), image)}
+			if strings.Contains(image, "$") {
+				problem.Hint = "fill the variable in before, or let input \"images\" name the image"
+			} else {
+				problem.Message += ": " + err.Error()
+			}
+			problems = append(problems, problem)
 		}
 	}
 	return problems

@@ -79,8 +79,8 @@ func TestSubstitute(t *testing.T) {
 func TestImagesOfNobody(t *testing.T) {
 	t.Parallel()
 	for image, says := range map[string]string{
-		"${IMAGE}":   `-:1: Deployment "lobby": container "proxy" has image "${IMAGE}", which is none: invalid reference format`,
-		"Acme/Proxy": `-:1: Deployment "lobby": container "proxy" has image "Acme/Proxy", which is none: invalid reference format: repository name (library/Acme/Proxy) must be lowercase`,
+		"${IMAGE}":   `-:1: Deployment "lobby": container "proxy" has image "${IMAGE}", which is none` + "\n  hint: fill the variable in before, or let input \"images\" name the image",
+		"Acme/Proxy": `-:1: Deployment "lobby": container "proxy" has image "Acme/Proxy", which is none: invalid reference format: repository name (Proxy) must be lowercase`,
 		"proxy:":     `-:1: Deployment "lobby": container "proxy" has image "proxy:", which is none: invalid reference format`,
 	} {
 		set, _, err := manifest.Read([]string{"-"}, nil, strings.NewReader(strings.TrimPrefix(strings.Replace(twoContainers, "image: nginx", "image: '"+image+"'", 1), "\n")))
