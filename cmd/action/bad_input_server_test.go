@@ -12,6 +12,7 @@ type cluster struct {
 // may not be asked: then, and when something would be changed, it raises the alarm, for the rest
 // of a rollout would take its time.
 func newCluster(t *testing.T, kind string, alarm func()) cluster {
+	t.Helper()
 	api := &apiServer{kind: or(kind, "serving"), alarm: func(write bool) {
 		if write || kind == "" {
 			alarm()

@@ -110,6 +110,7 @@ func TestBadInputs(t *testing.T) {
 
 // check runs the row and returns what the program said.
 func (b badInput) check(t *testing.T) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	dir, server := t.TempDir(), newCluster(t, b.server, cancel)
@@ -161,6 +162,7 @@ func (b badInput) check(t *testing.T) string {
 
 // judge asserts what every message has to have.
 func (b badInput) judge(t *testing.T, printed, complaint string) {
+	t.Helper()
 	require.Contains(t, complaint, "l4-canary: ")
 	if b.input != "" {
 		require.Contains(t, complaint, fmt.Sprintf("input %q", b.input))
@@ -183,6 +185,7 @@ func withoutLog(text string) string { return logLine.ReplaceAllString(text, "") 
 
 // compareSaid holds what the program said against the file, or writes it there.
 func compareSaid(t *testing.T, path string, rows []badInput, said []string) {
+	t.Helper()
 	var got strings.Builder
 	for i, row := range rows {
 		fmt.Fprintf(&got, "-- %s --\n%s", row.name, said[i])
@@ -197,6 +200,7 @@ func compareSaid(t *testing.T, path string, rows []badInput, said []string) {
 
 // digests are those of everything below a directory.
 func digests(t *testing.T, dir string) map[string]string {
+	t.Helper()
 	found := map[string]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

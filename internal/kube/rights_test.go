@@ -83,6 +83,7 @@ func without(list []string, one string) []string {
 // requests are the calls of the package: of the typed client, of informers, and of what is built
 // by hand.
 func requests(t *testing.T) []request {
+	t.Helper()
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	var found []request
@@ -179,7 +180,7 @@ func resourceOf(e ast.Expr) string {
 		return ""
 	}
 	name := api.Sel.Name
-	if inner, ok := api.X.(*ast.CallExpr); ok && name == "V1" {
+	if inner, nested := api.X.(*ast.CallExpr); nested && name == "V1" {
 		name = inner.Fun.(*ast.SelectorExpr).Sel.Name + name
 	}
 	group, ok := map[string]string{
