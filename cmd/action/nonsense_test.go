@@ -26,8 +26,8 @@ import (
 // harm is what others say so that a runner, a terminal or a page obeys.
 const harm = "no\n::pwned::\r::pwned::\n##[pwned]x\n##vso[pwned]\x1b[31mred\u2028::pwned::\n<script>pwned</script>\n\u202e|`"
 
-// mostRead is what may be read of one answer, with what the sockets between hold.
-const mostRead = 64<<20 + 16<<20
+// mostAnswered is what may be read of one answer, with what the sockets between hold.
+const mostAnswered = 64<<20 + 16<<20
 
 // oracle is an API server that returns nonsense, and counts what was taken of it.
 type oracle struct {
@@ -198,7 +198,7 @@ func TestNonsense(t *testing.T) {
 				}
 				require.Contains(t, written["stderr"], want)
 				require.Less(t, time.Since(began), time.Minute)
-				require.LessOrEqual(t, o.most.Load(), int64(mostRead))
+				require.LessOrEqual(t, o.most.Load(), int64(mostAnswered))
 				require.Empty(t, o.written())
 				requireHarmless(t, written)
 				if command == "run" || command == "rollback" {

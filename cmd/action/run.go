@@ -18,7 +18,7 @@ import (
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRun(values)
 	err = checkImage(options.Rollout, c.checkProbe(options.Probe, room(options.Rollout, err)))
-	err = c.checkMetrics(options.Prometheus, err)
+	err = c.checkFiles(&options.Faces, c.checkMetrics(options.Prometheus, err))
 	j := c.newJournal(ctx, options.Faces, warnings)
 	defer j.lastWords(ctx)
 	if err != nil {

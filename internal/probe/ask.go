@@ -32,6 +32,7 @@ func Ask(ctx context.Context, connection net.Conn, port Port, address netip.Addr
 		answer = slices.Clone(c.buffer[:c.received])
 	}
 	answer = answer[:min(len(answer), MaxAnswer)]
+	answer = port.shown(answer)
 	if err == nil {
 		c.part(port.Exchange)
 	}

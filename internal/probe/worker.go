@@ -59,6 +59,7 @@ func (w *worker) judge(f *Flow, err error) {
 		f.Answer = bytes.Clone(c.buffer[:c.received])
 	}
 	f.Answer = f.Answer[:min(len(f.Answer), MaxAnswer)]
+	f.Answer = w.run.options.Ports[f.Port].shown(f.Answer)
 	w.run.options.Classifier.Attribute(f)
 }
 
