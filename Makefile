@@ -5,6 +5,7 @@
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
 # make servers    every preset and recipe, and queries, against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
+# make scale      rollouts of 10, 100 and 1,000 pods a side, about 7 minutes
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make sim        how often the verdict errs behind balancers of every kind, simulated
 # make pictures   the gallery of docs/report.md, from the records of the tests
@@ -31,10 +32,12 @@ DRILL_FLAGS ?=
 DRILL_PARALLEL ?= 5
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
+# -update writes the tables into docs/scale.md; -sizes are others.
+SCALE_FLAGS ?=
 # -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage scale sim bench servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -109,6 +112,13 @@ compare: build kubernetes packages
 # A balancer with a known share is sampled twenty times in either mode of kube-proxy.
 coverage: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 20m -v ./test/coverage $(COVERAGE_FLAGS)
+
+# Rollouts of so many pods that only a simulator can speak for them.
+scale: build kubernetes packages bin/kwok
+	go test -tags e2e -count=1 -timeout 20m -v ./test/scale $(SCALE_FLAGS)
+
+bin/kwok: test/scale/kwok/go.mod test/scale/kwok/go.sum
+	cd test/scale/kwok && go build -o ../../../$@ sigs.k8s.io/kwok/cmd/kwok
 
 # Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:
