@@ -8,6 +8,7 @@
 # make compare    a rollout beside the same moves with kubectl
 # make test-act   the action and the examples in workflows, by act, against a lab
 # make bench-rollout  what a whole rollout costs, beside the least that it could take and the same by hand
+# make scale      rollouts of 10, 100 and 1,000 pods a side, about 7 minutes
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make bench-start  how soon the program asks its first question, beside Node.js; how large it is
 # make sim        how often the verdict errs behind balancers of every kind, simulated
@@ -38,6 +39,8 @@ DRILL_PARALLEL ?= 5
 SOAK_FLAGS ?=
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
+# -update writes the tables into docs/scale.md; -sizes are others.
+SCALE_FLAGS ?=
 # -update writes the tables into docs/speed.md, or docs/cost.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
 # How long each fuzz target runs; empty: ten minutes shared by all.
@@ -45,7 +48,7 @@ FUZZ_TIME ?=
 # -update writes the table into docs/hostile.md; -only is another.
 FUZZ_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act sim bench fuzz bench-rollout bench-start servers kubernetes packages server-packages bench-packages rollout-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act scale sim bench fuzz bench-rollout bench-start servers kubernetes packages server-packages bench-packages rollout-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -125,6 +128,13 @@ compare: build kubernetes packages
 # A balancer with a known share is sampled twenty times in either mode of kube-proxy.
 coverage: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 20m -v ./test/coverage $(COVERAGE_FLAGS)
+
+# Rollouts of so many pods that only a simulator can speak for them.
+scale: build kubernetes packages bin/kwok
+	go test -tags e2e -count=1 -timeout 20m -v ./test/scale $(SCALE_FLAGS)
+
+bin/kwok: test/scale/kwok/go.mod test/scale/kwok/go.sum
+	cd test/scale/kwok && go build -o ../../../$@ sigs.k8s.io/kwok/cmd/kwok
 
 # Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -48,9 +49,13 @@ type Client struct {
 func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.UserAgent = userAgent
-	// The defaults (5 a second) are meant for controllers that run for ever; a
-	// rollout makes a few dozen requests and waits for each.
-	config.QPS, config.Burst = 50, 100
+	// No limit of our own: the default, 5 a second, is meant for controllers that run for
+	// ever. A rollout makes a few dozen requests and waits for each, but for pods that are
+	// parked together, which must not wait for each other; how many of those go abreast is
+	// bounded there. An API server that has too much to do says when to come again.
+	config.QPS = -1
+	// What is watched comes as protobuf, a fraction of JSON in bytes and in work.
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	client := &Client{config: rest.CopyConfig(config)}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return insistence{sense{patience{fence{next, &client.held}}}, &client.answered}
