@@ -19,8 +19,8 @@ type Loss struct {
 	Err          error
 }
 
-// Tally is what users met in a while.
-type Tally struct {
+// Met is what users met in a while.
+type Met struct {
 	Opened int // new flows that have been answered, or were not
 	Lost   []Loss
 	Ended  []Loss // conversations
@@ -28,7 +28,7 @@ type Tally struct {
 
 // Astray are the new flows that a node lost, and whether they are few enough for it to have
 // been the node.
-func (t Tally) Astray() (count int, few bool) {
+func (t Met) Astray() (count int, few bool) {
 	for _, loss := range t.Lost {
 		if loss.Astray {
 			count++
@@ -45,7 +45,7 @@ type Users struct {
 	done    sync.WaitGroup
 
 	mu    sync.Mutex
-	tally Tally
+	met Met
 }
 
 // Attend begins to use an address over a protocol, until the test ends.
@@ -68,11 +68,11 @@ func (u *Users) Leave() {
 }
 
 // Take returns what the users met since they were asked last.
-func (u *Users) Take() Tally {
+func (u *Users) Take() Met {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	taken := u.tally
-	u.tally = Tally{}
+	taken := u.met
+	u.met = Met{}
 	return taken
 }
 
@@ -101,7 +101,7 @@ func (u *Users) stay(ctx context.Context, protocol, address string, pause time.D
 		}
 		if err := c.Talk(ctx); err != nil {
 			u.mu.Lock()
-			u.tally.Ended = append(u.tally.Ended, Loss{Began: began, Ended: time.Now(), Protocol: protocol, Pod: c.Pod, Err: err})
+			u.met.Ended = append(u.met.Ended, Loss{Began: began, Ended: time.Now(), Protocol: protocol, Pod: c.Pod, Err: err})
 			u.mu.Unlock()
 		}
 	}
@@ -116,12 +116,12 @@ func (u *Users) meet(ctx context.Context, protocol, address string) *Conversatio
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.tally.Opened++
+	u.met.Opened++
 	if err == nil {
 		return c
 	}
 	_, astray := errors.AsType[*astrayError](err)
-	u.tally.Lost = append(u.tally.Lost, Loss{Began: began, Ended: time.Now(), Protocol: protocol, Astray: astray, Err: err})
+	u.met.Lost = append(u.met.Lost, Loss{Began: began, Ended: time.Now(), Protocol: protocol, Astray: astray, Err: err})
 	return nil
 }
 

@@ -98,20 +98,20 @@ func TestUsers(t *testing.T) {
 			t.Parallel()
 			p := newPod(t, "one")
 			u := Attend(t, nil, protocol, p.address, 10*time.Millisecond, 2)
-			met := gather(t, u, func(met Tally) bool { return met.Opened > 20 })
+			met := gather(t, u, func(met Met) bool { return met.Opened > 20 })
 			require.Empty(t, met.Lost)
 			require.Empty(t, met.Ended)
 			p.cut("two")
-			met = gather(t, u, func(met Tally) bool { return len(met.Ended) == 2 })
+			met = gather(t, u, func(met Met) bool { return len(met.Ended) == 2 })
 			for _, end := range met.Ended {
 				require.Equal(t, "one", end.Pod)
 				require.Equal(t, protocol, end.Protocol)
 				require.True(t, end.Ended.After(end.Began))
 				require.Error(t, end.Err)
 			}
-			gather(t, u, func(met Tally) bool { return met.Opened > 20 }) // and the two have begun anew
+			gather(t, u, func(met Met) bool { return met.Opened > 20 }) // and the two have begun anew
 			p.cut("three")
-			met = gather(t, u, func(met Tally) bool { return len(met.Ended) == 2 })
+			met = gather(t, u, func(met Met) bool { return len(met.Ended) == 2 })
 			require.Equal(t, "two", met.Ended[0].Pod, "they had begun anew")
 			u.Leave()
 			u.Take()
@@ -121,9 +121,9 @@ func TestUsers(t *testing.T) {
 }
 
 // gather adds up what users meet until it is enough.
-func gather(t *testing.T, u *Users, enough func(Tally) bool) Tally {
+func gather(t *testing.T, u *Users, enough func(Met) bool) Met {
 	t.Helper()
-	var sum Tally
+	var sum Met
 	require.Eventually(t, func() bool {
 		met := u.Take()
 		sum.Opened += met.Opened
@@ -141,7 +141,7 @@ func TestUsersLose(t *testing.T) {
 	address := listener.Addr().String()
 	listener.Close()
 	u := Attend(t, nil, "tcp", address, 10*time.Millisecond, 0)
-	met := gather(t, u, func(met Tally) bool { return len(met.Lost) > 3 })
+	met := gather(t, u, func(met Met) bool { return len(met.Lost) > 3 })
 	require.ErrorContains(t, met.Lost[0].Err, "connection refused")
 	require.Empty(t, met.Lost[0].Pod)
 	astray, few := met.Astray()
@@ -149,10 +149,10 @@ func TestUsersLose(t *testing.T) {
 	require.True(t, few)
 }
 
-// TestTallyAstray: what a rollout loses does not pass for what a node does.
-func TestTallyAstray(t *testing.T) {
+// TestMetAstray: what a rollout loses does not pass for what a node does.
+func TestMetAstray(t *testing.T) {
 	t.Parallel()
-	met := Tally{Opened: 500, Lost: []Loss{{Astray: true}, {}}}
+	met := Met{Opened: 500, Lost: []Loss{{Astray: true}, {}}}
 	count, few := met.Astray()
 	require.Equal(t, 1, count)
 	require.True(t, few)

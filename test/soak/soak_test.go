@@ -133,7 +133,7 @@ func (s *scene) play(t *testing.T) (end harness.Outcome, problems []string) {
 
 // judge looks at what users of a Service met since the last rollout. old are the pods that
 // there were before this one.
-func (s *scene) judge(res *Result, service *live, old []string, met harness.Tally, end harness.Outcome) {
+func (s *scene) judge(res *Result, service *live, old []string, met harness.Met, end harness.Outcome) {
 	harmed := s.Fault.Harmful && service == s.live
 	astray, few := met.Astray()
 	res.Flows, res.Astray = res.Flows+met.Opened, res.Astray+astray
