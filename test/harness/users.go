@@ -44,7 +44,7 @@ type Users struct {
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 
-	mu    sync.Mutex
+	mu  sync.Mutex
 	met Met
 }
 
