@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
 )
 
@@ -83,7 +85,7 @@ func sensible(request *http.Request, response *http.Response) error {
 	if len(body) > maxBody {
 		return fmt.Errorf("%w: it is longer than %d MiB", ErrNonsense, maxBody>>20)
 	}
-	if err = answers(request, body); err != nil {
+	if err = answers(request, response.Header.Get("Content-Type"), body); err != nil {
 		return err
 	}
 	response.Body = limited{bytes.NewReader(body), response.Body}
@@ -99,15 +101,48 @@ type envelope struct {
 	} `json:"metadata"`
 }
 
-// answers says why a body is no answer to a request.
-func answers(request *http.Request, body []byte) error {
+// compact reports whether an answer is in protobuf.
+func compact(contentType string) bool {
+	return strings.HasPrefix(contentType, runtime.ContentTypeProtobuf)
+}
+
+// open reads what an object says of itself.
+func open(contentType string, body []byte) (envelope, error) {
 	var said envelope
+	if !compact(contentType) {
+		return said, json.Unmarshal(body, &said)
+	}
+	var wrapped runtime.Unknown
+	rest, marked := bytes.CutPrefix(body, []byte("k8s\x00"))
+	if !marked {
+		return said, errors.New("the mark is missing")
+	}
+	if err := wrapped.Unmarshal(rest); err != nil {
+		return said, err
+	}
+	said.APIVersion, said.Kind = wrapped.APIVersion, wrapped.Kind
+	if strings.HasSuffix(said.Kind, "List") {
+		return said, nil
+	}
+	var object metav1.PartialObjectMetadata // of every object the metadata are the first field
+	err := object.Unmarshal(wrapped.Raw)
+	said.Metadata.Name = object.Name
+	return said, err
+}
+
+// answers says why a body is no answer to a request.
+func answers(request *http.Request, contentType string, body []byte) error {
 	if len(body) == 0 && request.Method != http.MethodGet {
 		return nil
 	}
-	if err := json.Unmarshal(body, &said); err != nil {
+	said, err := open(contentType, body)
+	if err != nil {
 		const shown = 60
-		return fmt.Errorf("%w: it is no JSON object, and begins with %q", ErrNonsense, body[:min(shown, len(body))])
+		form := "JSON"
+		if compact(contentType) {
+			form = "protobuf"
+		}
+		return fmt.Errorf("%w: it is no %s object, and begins with %q", ErrNonsense, form, body[:min(shown, len(body))])
 	}
 	if request.Method != http.MethodGet {
 		return nil

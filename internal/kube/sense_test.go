@@ -10,6 +10,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // saying is a server that answers every request alike.
@@ -173,4 +179,44 @@ func FuzzSense(f *testing.F) {
 			require.Equal(t, kind, fields["kind"])
 		}
 	})
+}
+
+// TestSenseOfProtobuf: objects are asked for in protobuf too, and held to the same.
+func TestSenseOfProtobuf(t *testing.T) {
+	t.Parallel()
+	encode := func(o runtime.Object) string {
+		var b strings.Builder
+		require.NoError(t, protobuf.NewSerializer(scheme.Scheme, scheme.Scheme).Encode(o, &b))
+		return b.String()
+	}
+	named := func(name string) *appsv1.Deployment {
+		return &appsv1.Deployment{
+			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: appsv1.DeploymentSpec{Replicas: new(int32(3))}, // what comes behind the metadata is passed over
+		}
+	}
+	leases := &coordinationv1.LeaseList{TypeMeta: metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "LeaseList"}, Items: []coordinationv1.Lease{{}}}
+	lobby := encode(named("lobby"))
+	for name, row := range map[string]struct{ path, body, err string }{
+		"an object":    {lobbyPath, lobby, ""},
+		"a list":       {leasesPath, encode(leases), ""},
+		"another name": {lobbyPath, encode(named("hall")), `it is the Deployment "hall" where "lobby" was asked for`},
+		"another kind": {lobbyPath, encode(leases), `it says kind "LeaseList" of "coordination.k8s.io/v1" where`},
+		"no mark":      {lobbyPath, lobby[1:], `it is no protobuf object, and begins with "8s\x00`},
+		"half of one":  {lobbyPath, lobby[:len(lobby)/2], "it is no protobuf object"},
+		"JSON":         {lobbyPath, `{"kind":"Deployment"}`, "it is no protobuf object"},
+		"nothing":      {lobbyPath, "", "it is no protobuf object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, body, err := asked(t, saying(200, strings.NewReader(row.body), "Content-Type", runtime.ContentTypeProtobuf), http.MethodGet, row.path)
+			if row.err != "" {
+				require.ErrorIs(t, err, ErrNonsense)
+				require.ErrorContains(t, err, row.err)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, row.body, body, "it comes as it is")
+		})
+	}
 }
