@@ -78,16 +78,22 @@ func (l ownLog) Open(context.Context) (io.ReadCloser, error) {
 func (l ownLog) Over(context.Context) error { return l.why }
 func (l ownLog) Close(context.Context)      { l.cancel() }
 
-// enough is what a process has written until somebody ends it, who waits for so many lines.
+// enough is what a process has written until somebody ends it, who waits for so many lines,
+// and to hear a second time how it goes.
 type enough struct {
 	bytes.Buffer
 	lines int
+	told  int
 	end   context.CancelFunc
 }
 
 // Write implements io.Writer.
 func (e *enough) Write(p []byte) (int, error) {
-	if e.lines -= bytes.Count(p, []byte("\n")); e.lines <= 0 {
+	e.lines -= bytes.Count(p, []byte("\n"))
+	if bytes.HasPrefix(p, []byte("s ")) {
+		e.told++
+	}
+	if e.lines <= 0 && e.told > 1 {
 		e.end()
 	}
 	return e.Buffer.Write(p)

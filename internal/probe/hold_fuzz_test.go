@@ -57,7 +57,7 @@ func FuzzHold(f *testing.F) {
 			err := e.hold(c)
 			require.LessOrEqual(t, socket.read, 2*mostParsed, e.String())
 			flow := Flow{}
-			(&worker{run: &run{Sampler: &Sampler{}}, conversation: conversation{answer: c.answer, buffer: c.buffer, received: c.received}}).judge(&flow, err)
+			(&worker{run: &run{Sampler: &Sampler{options: Options{Ports: make([]Port, 1)}}}, conversation: conversation{answer: c.answer, buffer: c.buffer, received: c.received}}).judge(&flow, err)
 			require.LessOrEqual(t, len(flow.Answer), MaxAnswer)
 			require.Contains(t, []Class{Answered, Faulty}, flow.Class, "%s: %v", e, err)
 			if err == nil && e.String() != "tls" {
