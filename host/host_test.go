@@ -272,5 +272,9 @@ func tool(t *testing.T, dir, name, text string) {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	require.NoError(t, os.RemoveAll(path))
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755))
+	// A process that another test forks meanwhile would have the file open, and nobody could run it.
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,7 +77,11 @@ func TestRead(t *testing.T) {
 func script(t *testing.T, says, status string) tool {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tool")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\ncat <<'EOF'\n"+says+"\nEOF\necho why >&2\nexit "+status+"\n"), 0o755))
+	// A process that another test forks meanwhile would have the file open, and nobody could run it.
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, []byte("#!/bin/sh\ncat <<'EOF'\n"+says+"\nEOF\necho why >&2\nexit "+status+"\n"), 0o755)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
 	return tool{name: "ab", program: path, args: abArgs, read: readAB, version: []string{"-V"}}
 }
 
