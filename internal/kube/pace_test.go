@@ -71,7 +71,7 @@ func TestLean(t *testing.T) {
 		d := deployment("old", 1)
 		d.ManagedFields = []metav1.ManagedFieldsEntry{{
 			Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate,
-			FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:replicas":{}}}`)},
+			FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
 		}}
 		w := begin(t, p, d, replicaSet("old"))
 		require.Equal(t, `"kubectl"`, w.now(t).Stable.Author)

@@ -23,7 +23,7 @@ func table(results []result) string {
 		all.interesting += r.interesting
 	}
 	var t page.Table
-	fmt.Fprintf(&t, "%d targets, %d cores, %s: %s executions in %s.\n\n",
+	_, _ = fmt.Fprintf(&t, "%d targets, %d cores, %s: %s executions in %s.\n\n",
 		len(results), runtime.GOMAXPROCS(0), runtime.Version(), grouped(all.executions), all.took.Round(time.Second))
 	t.Head(2, "target", "package", "seconds", "executions", "new interesting", "result")
 	for _, r := range results {

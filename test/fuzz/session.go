@@ -48,13 +48,13 @@ func fuzzAll(ctx context.Context, o options, targets []target, stderr io.Writer)
 	binary, built := filepath.Join(work, "target.test"), ""
 	for i, t := range targets {
 		if built != t.dir { // a package is built once
-			fmt.Fprintf(stderr, "building %s\n", t.dir)
+			_, _ = fmt.Fprintf(stderr, "building %s\n", t.dir)
 			if _, err = goCommand(ctx, o.root, "test", "-c", "-gcflags="+module+guided, "-o", binary, "./"+t.dir); err != nil {
 				return nil, err
 			}
 			built = t.dir
 		}
-		fmt.Fprintf(stderr, "%d of %d: %s, %s\n", i+1, len(targets), t.name, o.each)
+		_, _ = fmt.Fprintf(stderr, "%d of %d: %s, %s\n", i+1, len(targets), t.name, o.each)
 		r, err := fuzz(ctx, binary, filepath.Join(o.root, t.dir), filepath.Join(known, t.dir), t, o.each, stderr)
 		if err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func fuzz(ctx context.Context, binary, dir, known string, t target, each string,
 		return r, fmt.Errorf("starting %s: %w", t.name, err)
 	}
 	if r.failed {
-		fmt.Fprintf(stderr, "%s", out)
+		_, _ = fmt.Fprintf(stderr, "%s", out)
 		return r, nil
 	}
 	r.executions, r.interesting, err = count(out)

@@ -55,12 +55,12 @@ func NewNetwork(t *testing.T, l *Lab) *Network {
 	}
 	ip(t, fmt.Sprintf("-n %s link set lo up", n.name))
 	ip(t, fmt.Sprintf("-n %s addr add %s/32 dev lo", n.name, usersAddress))
-	hops := ""
+	var hops strings.Builder
 	for i, node := range status.Nodes {
 		n.link(t, i+1, "l4lab-"+node.Name)
-		hops += fmt.Sprintf(" nexthop via %s", hop(i+1, 2))
+		hops.WriteString(" nexthop via " + hop(i+1, 2))
 	}
-	ip(t, fmt.Sprintf("-n %s route add %s src %s%s", n.name, status.Pools[0], usersAddress, hops))
+	ip(t, fmt.Sprintf("-n %s route add %s src %s%s", n.name, status.Pools[0], usersAddress, hops.String()))
 	return n
 }
 

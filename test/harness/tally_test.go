@@ -26,11 +26,11 @@ func TestTallyCounts(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
 		case r.URL.Query().Has("watch"):
-			fmt.Fprint(w, `{"type":"ADDED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}}`+"\n")
+			_, _ = fmt.Fprint(w, `{"type":"ADDED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}}`+"\n")
 		case r.Method == http.MethodPatch:
 			w.WriteHeader(http.StatusConflict)
 		default:
-			fmt.Fprint(w, list)
+			_, _ = fmt.Fprint(w, list)
 		}
 	}))
 	t.Cleanup(server.Close)

@@ -17,7 +17,7 @@ import (
 // tables are what the page shows, with a column a size.
 func tables(rows []measured) string {
 	var t page.Table
-	fmt.Fprintf(&t, "%d cores, which are the cluster's too; %s.\n\n", runtime.NumCPU(), runtime.Version())
+	_, _ = fmt.Fprintf(&t, "%d cores, which are the cluster's too; %s.\n\n", runtime.NumCPU(), runtime.Version())
 	heads := []string{"pods a side"}
 	for _, m := range rows {
 		heads = append(heads, thousands(m.size))
@@ -42,8 +42,8 @@ func tables(rows []measured) string {
 	line("the Deployment alone, to the first version's last pod", func(m measured) string { return seconds(m.alone) })
 	for _, s := range rows[0].stages[1:] { // the first is the baseline, which moves nothing
 		line("move to "+s.Name+" %", func(m measured) string {
-			s := m.stageOf(s.Name)
-			return fmt.Sprintf("%s (%s+%s)", seconds(s.moved()), thousands(s.Stable), thousands(s.Canary))
+			found := m.stageOf(s.Name)
+			return fmt.Sprintf("%s (%s+%s)", seconds(found.moved()), thousands(found.Stable), thousands(found.Canary))
 		})
 	}
 	line("pods parked at once, in the rollback", func(m measured) string {
