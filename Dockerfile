@@ -1,5 +1,6 @@
 # The container action. Both bases can be replaced, so that the image builds
 # where only a local image is at hand; the legacy builder will do.
+# PIN both by digest, such as golang:1.26-alpine@sha256:..., before a release: it refuses until then.
 ARG BUILD_IMAGE=golang:1.26-alpine
 ARG BASE_IMAGE=alpine:3.22
 

@@ -3,12 +3,16 @@
 # make demo-down  take that cluster away
 # make test       unit tests with the race detector, then e2e on clusters of its own
 # make drill      kill rollouts at every write and go on or back, under 60 minutes
+# make soak       50 rollouts in a row while things happen to the cluster, under 40 minutes
 # make servers    every preset and recipe, and queries, against real servers, about 3 minutes
 # make compare    a rollout beside the same moves with kubectl
 # make test-act   the action and the examples in workflows, by act, against a lab
+# make bench-rollout  what a whole rollout costs, beside the least that it could take and the same by hand
+# make scale      rollouts of 10, 100 and 1,000 pods a side, about 7 minutes
 # make bench      how fast samples are taken and what one costs, beside wrk, ab and fortio
 # make bench-start  how soon the program asks its first question, beside Node.js; how large it is
 # make sim        how often the verdict errs behind balancers of every kind, simulated
+# make fuzz       every fuzz target, ten minutes in all
 # make pictures   the gallery of docs/report.md, from the records of the tests
 # make generate   both action.yml and the README's tables, from internal/config
 # make vulnerable what of the dependencies is known to be vulnerable and called
@@ -31,12 +35,20 @@ E2E_PARALLEL ?= 4
 DRILL_FLAGS ?=
 # Cases at a time. More than that on two cores, and the clients wait for a core.
 DRILL_PARALLEL ?= 5
+# -update writes the tables into docs/reliability.md; -rollouts, -seed and -only are others.
+SOAK_FLAGS ?=
 # -update writes the tables into docs/verdict.md; -stages, -judged, -seed and -only are others.
 SIM_FLAGS ?=
-# -update writes the tables into docs/speed.md; -rounds, -seconds, -seed and -only are others.
+# -update writes the tables into docs/scale.md; -sizes are others.
+SCALE_FLAGS ?=
+# -update writes the tables into docs/speed.md, or docs/cost.md; -rounds, -seconds, -seed and -only are others.
 BENCH_FLAGS ?=
+# How long each fuzz target runs; empty: ten minutes shared by all.
+FUZZ_TIME ?=
+# -update writes the table into docs/hostile.md; -only is another.
+FUZZ_FLAGS ?=
 
-.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults compare coverage test-act sim bench bench-start servers kubernetes packages server-packages bench-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
+.PHONY: check build fmt vet lint test unit lab-e2e e2e drill drill-ci drill-faults soak compare coverage test-act scale sim bench fuzz bench-rollout bench-start servers kubernetes packages server-packages bench-packages rollout-packages verify demo demo-down generate pictures picture-packages vulnerable archives clean
 check: fmt vet lint test verify
 
 build: bin/l4-canary bin/lab
@@ -65,7 +77,7 @@ lint: $(GOLANGCI)
 	go tool -modfile=tools/go.mod actionlint
 	go tool -modfile=tools/go.mod actionlint examples/github/*.yml examples/gitea/*.yml
 	@test/packages.sh shellcheck:shellcheck
-	shellcheck host/*.sh test/*.sh test/compare/*.sh .ci/run
+	shellcheck host/*.sh test/*.sh test/compare/*.sh test/cost/*.sh .ci/run
 
 # The lab is for development: what it builds is no part of the product.
 vulnerable:
@@ -103,6 +115,11 @@ drill-ci: build kubernetes packages
 drill-faults: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 60m -parallel $(DRILL_PARALLEL) -v -run TestFaults ./test/drill $(DRILL_FLAGS)
 
+# Rollouts in a row on two nodes, each with a fault, under users that are there all the time.
+soak: build kubernetes packages
+	go test -tags e2e -count=1 -timeout 10m -v -run TestRepeated ./cmd/action
+	go test -tags e2e -count=1 -timeout 90m -v -run TestSoak ./test/soak $(SOAK_FLAGS)
+
 # A rollout of ten pods beside the same moves by hand: what clients lose, and how long
 # the moves take. ROUNDS, 3, are made in turns.
 compare: build kubernetes packages
@@ -112,9 +129,20 @@ compare: build kubernetes packages
 coverage: build kubernetes packages
 	go test -tags e2e -count=1 -timeout 20m -v ./test/coverage $(COVERAGE_FLAGS)
 
+# Rollouts of so many pods that only a simulator can speak for them.
+scale: build kubernetes packages bin/kwok
+	go test -tags e2e -count=1 -timeout 20m -v ./test/scale $(SCALE_FLAGS)
+
+bin/kwok: test/scale/kwok/go.mod test/scale/kwok/go.sum
+	cd test/scale/kwok && go build -o ../../../$@ sigs.k8s.io/kwok/cmd/kwok
+
 # Stages are simulated, with no cluster and no network: about six minutes on two cores that have nothing else to do.
 sim:
 	go run ./test/sim $(SIM_FLAGS)
+
+# The first run builds the packages anew, to see where their code goes.
+fuzz:
+	go run ./test/fuzz -time '$(FUZZ_TIME)' $(FUZZ_FLAGS)
 
 # In a network namespace of its own, where no firewall follows a million connections and
 # no other program waits for a port: about five minutes. Takes root.
@@ -139,6 +167,19 @@ bin/fortio: test/bench/fortio/go.mod test/bench/fortio/go.sum
 # What samples are held against, and what makes the namespace.
 bench-packages:
 	@test/packages.sh wrk:wrk ab:apache2-utils ip:iproute2 unshare:util-linux
+
+# A whole rollout, timed and counted, in turns with the same by hand: about half an hour.
+# BENCH_FLAGS are -update, -rounds and -only.
+bench-rollout: build kubernetes packages rollout-packages bin/kubectl
+	go test -tags e2e -count=1 -timeout 60m -v -run TestCost ./test/cost $(BENCH_FLAGS)
+
+# What a person has: not the lab's, which is all of Kubernetes in one program.
+bin/kubectl: lab/node/go.mod lab/node/go.sum
+	cd lab/node && GOWORK=off go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../../$@ k8s.io/kubernetes/cmd/kubectl
+
+# What measures, and what a script asks with.
+rollout-packages:
+	@test/packages.sh time:time nc.openbsd:netcat-openbsd
 
 # Every preset, and every recipe of docs/probes.md, against the real servers: two of each
 # behind the kernel's balancer, in network namespaces. Takes root.

@@ -53,6 +53,38 @@ func rights(t *testing.T, text string) []string {
 	return problems
 }
 
+// step is one of a job's, as far as others could have a say in it.
+type step struct {
+	Uses, Run string
+	With      map[string]any
+}
+
+// hazards lists what would let the text of others act in a workflow, or leave them a token.
+func hazards(t *testing.T, text string) []string {
+	t.Helper()
+	var document struct {
+		Jobs map[string]struct{ Steps []step }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(text), &document))
+	var problems []string
+	for _, trigger := range []string{"pull_request_target", "workflow_run", "issue_comment"} {
+		if strings.Contains(text, trigger+":") {
+			problems = append(problems, trigger+" runs with rights on what others wrote")
+		}
+	}
+	for name, job := range document.Jobs {
+		for _, s := range job.Steps {
+			if strings.Contains(s.Run, "${{") {
+				problems = append(problems, "job "+name+" writes a value into a script: let it come by env")
+			}
+			if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["persist-credentials"] != false {
+				problems = append(problems, "job "+name+" leaves its token in the checkout: persist-credentials: false")
+			}
+		}
+	}
+	return problems
+}
+
 // TestWorkflows: actions of others are pinned by commits, and every job has the rights
 // that it names and no more.
 func TestWorkflows(t *testing.T) {
@@ -62,6 +94,7 @@ func TestWorkflows(t *testing.T) {
 	require.Contains(t, workflows, ".github/workflows/release.yml")
 	for _, path := range workflows {
 		require.Empty(t, rights(t, read(t, path)), path)
+		require.Empty(t, hazards(t, read(t, path)), path)
 	}
 	for _, path := range append(workflows, examples(t)...) {
 		require.Empty(t, unpinned(read(t, path)), path)
@@ -81,4 +114,30 @@ func TestWrongWorkflows(t *testing.T) {
 	require.Len(t, rights(t, job), 1)
 	require.Len(t, rights(t, "permissions: {contents: write}\n"+job), 1)
 	require.Len(t, rights(t, "permissions: {}\njobs: {a: {}, b: {uses: x}}\n"), 1)
+
+	const begin = "permissions: {}\njobs: {a: {steps: ["
+	require.Empty(t, hazards(t, begin+"{run: echo, uses: a}, {uses: actions/checkout@v1, with: {persist-credentials: false}}]}}\n"))
+	require.Len(t, hazards(t, begin+"{uses: actions/checkout@v1}]}}\n"), 1)
+	require.Len(t, hazards(t, begin+"{run: 'echo ${{ inputs.version }}'}]}}\n"), 1)
+	require.Len(t, hazards(t, "on:\n  pull_request_target:\njobs: {}\n"), 1)
+}
+
+// TestReleaseRefusesPins: a release looks for the mark of what is not pinned yet, and its own
+// line is none. A base of the image has that mark or a digest.
+func TestReleaseRefusesPins(t *testing.T) {
+	t.Parallel()
+	release := read(t, ".github/workflows/release.yml")
+	found := regexp.MustCompile(`grep -rn '([^']+)' \.github Dockerfile host;`).FindStringSubmatch(release)
+	require.NotNil(t, found, "release.yml does not look for marks")
+	mark := regexp.MustCompile(found[1])
+	require.True(t, mark.MatchString("  image: a/b:1 # PIN"))
+	for _, path := range []string{".github/workflows/release.yml", ".github/workflows/ci.yml", ".github/workflows/promote.yml"} {
+		require.False(t, mark.MatchString(read(t, path)), path)
+	}
+	image := read(t, "Dockerfile")
+	bases := regexp.MustCompile(`(?m)^ARG \w+_IMAGE=(\S+)$`).FindAllStringSubmatch(image, -1)
+	require.Len(t, bases, 2)
+	for _, base := range bases {
+		require.True(t, mark.MatchString(image) || strings.Contains(base[1], "@sha256:"), base[1])
+	}
 }

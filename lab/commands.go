@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,6 +81,65 @@ func (a *app) down() *cobra.Command {
 			return provider.Down(cmd.Context(), a.name)
 		},
 	}
+}
+
+// breaker is a provider whose labs can be broken, and mended again.
+type breaker interface {
+	Restart(ctx context.Context, name string, components []string) error
+	Unplug(ctx context.Context, name string) error
+	Plug(ctx context.Context, name string) error
+}
+
+var _ breaker = (*native.Provider)(nil)
+
+func (a *app) restart() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restart COMPONENT...",
+		Short: "End components and start them again, such as kubelet-1 or kube-apiserver",
+		Args:  usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.damage(cmd, func(b breaker) error { return b.Restart(cmd.Context(), a.name, args) })
+		},
+	}
+}
+
+func (a *app) unplug() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unplug",
+		Short: "Take the second node off the network, as if it had lost its power",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.damage(cmd, func(b breaker) error { return b.Unplug(cmd.Context(), a.name) })
+		},
+	}
+}
+
+func (a *app) plug() *cobra.Command {
+	return &cobra.Command{
+		Use:   "plug",
+		Short: "Bring the second node back",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.damage(cmd, func(b breaker) error { return b.Plug(cmd.Context(), a.name) })
+		},
+	}
+}
+
+// damage does something to a lab that a lab of kind has no means for.
+func (a *app) damage(cmd *cobra.Command, do func(breaker) error) error {
+	provider, err := a.cluster(cmd.Context())
+	if err != nil {
+		return err
+	}
+	able, ok := provider.(breaker)
+	if !ok {
+		return usageError{errors.New("a lab of kind cannot do that: its nodes are containers, and docker has the means")}
+	}
+	err = do(able)
+	if errors.Is(err, native.ErrCannot) {
+		return usageError{err}
+	}
+	return err
 }
 
 func (a *app) status() *cobra.Command {

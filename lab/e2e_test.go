@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,8 @@ func TestLab(t *testing.T) {
 			t.Run("trouble", l.trouble)
 			t.Run("logs and port-forward", l.reach)
 			t.Run("restricted", l.restricted)
+			t.Run("restart", l.restart)
+			t.Run("unplug", l.unplug)
 			t.Run("neighbour", neighbour)
 			l.run(t, "down")
 			require.Contains(t, l.run(t, "down"), "there is no lab")
@@ -236,6 +239,60 @@ func (l lab) restricted(t *testing.T) {
 			strings.Contains(line, "/deployments/new/scale") && strings.Contains(line, `"stage":"ResponseComplete"`)
 	})
 	require.True(t, scaled, "the audit log tells who scaled")
+}
+
+// restart: what was restarted is another process, and works.
+func (l lab) restart(t *testing.T) {
+	ids := func() map[string]int {
+		all := map[string]int{}
+		for _, p := range l.read(t).Processes {
+			all[p.Name] = p.PID
+		}
+		return all
+	}
+	before := ids()
+	restarted := []string{"kubelet-1", "kube-proxy-1", "kube-apiserver", "kube-scheduler", "kube-controller-manager"}
+	l.run(t, append([]string{"restart"}, restarted...)...)
+	after := ids()
+	for name, id := range before {
+		if name != "pods" {
+			require.Equal(t, slices.Contains(restarted, name), id != after[name], name)
+		}
+	}
+	require.Eventually(t, func() bool { return l.read(t).Running }, soon, interval)
+	l.kubectl(t, "rollout", "restart", "deployment/old")
+	l.kubectl(t, "rollout", "status", "deployment/old", "--timeout=60s")
+}
+
+// unplug: nobody reaches the second node until it is plugged in again, and all flows take
+// the way through the first.
+func (l lab) unplug(t *testing.T) {
+	nodes := l.read(t).Nodes
+	if len(nodes) < 2 {
+		out, err := l.command(t.Context(), "unplug").CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "has one node")
+		return
+	}
+	// The API server asks, from the first node: where the machine's own way out leads,
+	// something may take any connection.
+	reached := func(node cluster.Node) error {
+		return l.command(t.Context(), "kubectl", "--", "get", "--raw", "/api/v1/nodes/"+node.Name+"/proxy/healthz", "--request-timeout=5s").Run()
+	}
+	require.NoError(t, reached(nodes[1]))
+	l.run(t, "unplug")
+	require.Error(t, reached(nodes[1]))
+	require.NoError(t, reached(nodes[0]))
+	address := l.kubectl(t, "get", "service", "web", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}")
+	for port := range 40 { // every second one took the link that is dead now
+		route := strings.Fields("ip route get " + address + " ipproto tcp dport 7000 sport " + strconv.Itoa(21000+port))
+		out, err := exec.CommandContext(t.Context(), route[0], route[1:]...).Output()
+		require.NoError(t, err)
+		require.Contains(t, string(out), " via "+nodes[0].Address+" ")
+	}
+	l.run(t, "plug")
+	require.Eventually(t, func() bool { return reached(nodes[1]) == nil }, soon, interval)
+	require.Eventually(t, func() bool { return l.read(t).Running }, soon, interval)
 }
 
 func (l lab) command(ctx context.Context, args ...string) *exec.Cmd {

@@ -7,6 +7,8 @@
 //	lab kubeconfig  print the path of a kubeconfig
 //	lab kubectl     run kubectl as the admin
 //	lab logs        print the end of the components' logs
+//	lab restart     end components and start them again
+//	lab unplug      take the second node off the network; lab plug brings it back
 //	lab down        take it away, to the last route
 //
 // Without a flag the cluster is called "lab", has one node, and balances with

@@ -61,7 +61,7 @@ func newRoot(getenv func(string) string, out, err io.Writer) *cobra.Command {
 	flags.StringVar(&a.source, "source", "", "the checkout to build from (default $L4_LAB_SOURCE, or else the one around the working directory)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.build(), a.up(), a.down(), a.status(), a.kubeconfig(), a.kubectl(), a.logs(),
-		a.registry(), a.balancer(), a.enter())
+		a.restart(), a.unplug(), a.plug(), a.registry(), a.balancer(), a.enter())
 	return root
 }
 

@@ -37,6 +37,9 @@ func TestUsageErrors(t *testing.T) {
 		{"flag", nil, []string{"up", "--node", "1"}, "unknown flag: --node"},
 		{"argument", nil, []string{"up", "now"}, `unknown command "now" for "lab up"`},
 		{"pool", nil, []string{"balancer", "--pool", "198.19.0.0"}, `netip.ParsePrefix("198.19.0.0"): no '/'`},
+		{"nothing to restart", nil, []string{"restart"}, "requires at least 1 arg(s), only received 0"},
+		{"a node to unplug", nil, []string{"unplug", "1"}, `unknown command "1" for "lab unplug"`},
+		{"kind", map[string]string{"L4_LAB_CACHE": "/nonexistent"}, []string{"plug", "--provider", "kind"}, "a lab of kind cannot do that: its nodes are containers, and docker has the means"},
 		{"nothing to enter for", nil, []string{"enter"}, "requires at least 1 arg(s), only received 0"},
 	}
 	for _, tt := range tests {
@@ -54,7 +57,7 @@ func TestHelpNamesWhatPeopleUse(t *testing.T) {
 	t.Parallel()
 	out, err := run(t, nil)
 	require.NoError(t, err)
-	for _, command := range []string{"up", "down", "status", "kubeconfig", "kubectl", "logs"} {
+	for _, command := range []string{"up", "down", "status", "kubeconfig", "kubectl", "logs", "restart", "unplug", "plug"} {
 		require.Contains(t, out, "\n  "+command)
 	}
 	for _, hidden := range []string{"registry", "balancer", "enter"} {

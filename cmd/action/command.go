@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/org/l4-canary/internal/ci"
 	"github.com/org/l4-canary/internal/config"
 )
 
@@ -36,12 +36,15 @@ func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 		Use:           "l4-canary",
 		Short:         "Staged releases of TCP and UDP services by pod counts, judged by the observed split",
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.action(ctx, cmd, &code)
 		},
 	}
 	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %s --help lists those that there are", err, cmd.CommandPath())
+	})
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
@@ -66,6 +69,28 @@ func (c *Command) Run(ctx context.Context, args []string) ExitCode {
 		}
 	}
 	return code
+}
+
+// noCommand refuses a word that is none of the commands.
+func noCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, cmd := range root.Commands() {
+		if !cmd.Hidden && cmd.Name() != "help" {
+			names = append(names, cmd.Name())
+		}
+	}
+	return fmt.Errorf("unknown command %q: allowed are %s", args[0], strings.Join(names, ", "))
+}
+
+// noWords refuses words beside the flags.
+func noWords(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q stands beside the flags of %s, which takes nothing else", args[0], cmd.CommandPath())
 }
 
 // action runs the command that the action's inputs ask for, if there are any.
@@ -98,7 +123,7 @@ type body func(ctx context.Context, values config.Values, warnings []string) (Ex
 
 // inputs is a command whose flags are the rows of the table.
 func (c *Command) inputs(ctx context.Context, code *ExitCode, name, short string, do body) *cobra.Command {
-	cmd := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: name, Short: short, Args: noWords}
 	for _, input := range config.ForCommand(name) {
 		help := strings.ReplaceAll(input.Help, "`", "") // pflag takes what they quote for the flag's type
 		if input.Default != "" {
@@ -120,19 +145,17 @@ func (c *Command) withInputs(ctx context.Context, code *ExitCode, name string, f
 	if err != nil {
 		return usage(err)
 	}
+	c.mask(proxyPasswords(c.Getenv))
 	*code, err = do(ctx, values, warnings)
 	return err
 }
 
-// tell writes a line for people. If even that fails there is nobody to tell.
+// tell writes a line for people, or several. If even that fails there is nobody to tell.
 func (c *Command) tell(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.Stderr, format+"\n", args...)
+	_, _ = fmt.Fprintf(ci.SafeWriter{W: c.Stderr}, format+"\n", args...)
 }
 
-// path is a file's name as the process sees it.
-func (c *Command) path(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(c.Dir, name)
-}
+// text and json are stdout for people and for programs: what others said cannot act in the job
+// log that it mostly is.
+func (c *Command) text() io.Writer { return ci.SafeWriter{W: c.Stdout} }
+func (c *Command) json() io.Writer { return ci.SafeWriter{W: c.Stdout, JSON: true} }

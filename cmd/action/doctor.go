@@ -64,7 +64,7 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 	if d.Ports, err = p.listen(ctx, facts); err != nil {
 		log.WarnContext(ctx, "the service could not be asked", "error", err)
 	}
-	if err = report.DoctorText(c.Stdout, d); err != nil {
+	if err = report.DoctorText(c.text(), d); err != nil {
 		return ExitUsage, err
 	}
 	if len(findings.Of(preflight.Error)) > 0 {

@@ -119,7 +119,7 @@ func (c *Command) proberCommand(ctx context.Context, code *ExitCode) *cobra.Comm
 		Use: proberName, Short: "Make the flows of a window, in a pod of the cluster", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(*cobra.Command, []string) error {
 			*code = ExitUsage
-			data, err := os.ReadFile(c.path(file))
+			data, err := c.read(file)
 			if err == nil {
 				err = inside.Serve(ctx, data, version, c.Stdout)
 			}

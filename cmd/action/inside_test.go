@@ -78,6 +78,27 @@ func (l ownLog) Open(context.Context) (io.ReadCloser, error) {
 func (l ownLog) Over(context.Context) error { return l.why }
 func (l ownLog) Close(context.Context)      { l.cancel() }
 
+// enough is what a process has written until somebody ends it, who waits for so many lines,
+// and to hear a second time how it goes.
+type enough struct {
+	bytes.Buffer
+	lines int
+	told  int
+	end   context.CancelFunc
+}
+
+// Write implements io.Writer.
+func (e *enough) Write(p []byte) (int, error) {
+	e.lines -= bytes.Count(p, []byte("\n"))
+	if bytes.HasPrefix(p, []byte("s ")) {
+		e.told++
+	}
+	if e.lines <= 0 && e.told > 1 {
+		e.end()
+	}
+	return e.Buffer.Write(p)
+}
+
 // TestProberCommand is what a pod runs: it reads the plan and nothing else, and what it
 // prints is what the other end understands.
 func TestProberCommand(t *testing.T) {
@@ -91,14 +112,14 @@ func TestProberCommand(t *testing.T) {
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "plan.json")
 	require.NoError(t, os.WriteFile(file, data, 0o600))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var out, errs bytes.Buffer
+	out, errs := enough{lines: 200, end: cancel}, bytes.Buffer{}
 	c := &Command{Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }, Dir: t.TempDir()}
 	require.Equal(t, ExitOK, c.Run(ctx, []string{"prober", "--plan", file}), errs.String())
 	require.Empty(t, errs.String())
 
-	stream, err := inside.Follow(ownLog{&out, cancel, errors.New("it is over")}, &plan)
+	stream, err := inside.Follow(ownLog{&out.Buffer, cancel, errors.New("it is over")}, &plan)
 	require.NoError(t, err)
 	flows, seen := insideFlows{stream}, 0
 	for f := range flows.Flows(t.Context()) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,26 @@ func (c *Command) mask(secrets []string) {
 		platform.Mask(secret) // in clear, so before it is hidden
 		c.veil.add(secret)
 	}
+}
+
+// proxyPasswords are those of the proxies that Go's HTTP client finds in the environment. They are
+// sent with every request, and what a proxy says of one that it refuses becomes our error,
+// https://pkg.go.dev/net/http#ProxyFromEnvironment
+func proxyPasswords(getenv func(string) string) []string {
+	var found []string
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
+		address := getenv(name)
+		if _, rest, scheme := strings.Cut(address, "://"); scheme {
+			address = rest
+		}
+		end := strings.LastIndexByte(address, '@')
+		_, password, _ := strings.Cut(address[:max(end, 0)], ":")
+		found = append(found, password)
+		if plain, err := url.PathUnescape(password); err == nil {
+			found = append(found, plain)
+		}
+	}
+	return found
 }
 
 // veil replaces secrets that others have put into their words: a proxy that answers with the

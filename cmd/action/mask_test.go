@@ -132,3 +132,18 @@ func TestSecretVariables(t *testing.T) {
 	require.NotContains(t, names, "INPUT_NAMESPACE")
 	require.NotContains(t, names, "KUBECONFIG")
 }
+
+// TestProxyPasswords: as they stand in the address of a proxy, and as they are meant.
+func TestProxyPasswords(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string][]string{
+		"http://ci:hunter2@proxy:3128": {"hunter2"}, "ci:hunter2@proxy": {"hunter2"}, "http://ci:a%40b@proxy:port": {"a%40b", "a@b"},
+		"http://ci:a@b@proxy": {"a@b"}, "http://ci:a%zz@proxy": {"a%zz"}, "http://proxy:3128": {""}, "": {""},
+	} {
+		for _, name := range []string{"HTTPS_PROXY", "http_proxy"} {
+			found := proxyPasswords(func(asked string) string { return map[string]string{name: address}[asked] })
+			require.Subset(t, found, want, address)
+			require.Subset(t, append(want, ""), found, address)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -41,7 +40,7 @@ func (c *Command) metrics(o config.Prometheus) (metrics, error) {
 	c.mask(server.Secrets)
 	text := o.Queries
 	if !metric.IsYAML(text) {
-		data, failed := os.ReadFile(c.path(text))
+		data, failed := c.read(text)
 		if failed != nil {
 			return m, append(problems, problemsOf("prometheus-queries", fmt.Errorf("reading the file of queries: %w", failed))...)
 		}
@@ -56,11 +55,15 @@ func (c *Command) metrics(o config.Prometheus) (metrics, error) {
 	return m, nil
 }
 
-// problemsOf are the lines of an error as problems of an input.
+// problemsOf are the lines of an error as problems of an input. A line about the token says so.
 func problemsOf(input string, err error) config.Problems {
 	var problems config.Problems
 	for line := range strings.Lines(err.Error()) {
-		problems = append(problems, config.Problem{Input: input, Allowed: strings.TrimSuffix(line, "\n")})
+		of := input
+		if rest, token := strings.CutPrefix(line, `input "prometheus-token": `); token {
+			of, line = "prometheus-token", rest
+		}
+		problems = append(problems, config.Problem{Input: of, Allowed: strings.TrimSuffix(line, "\n")})
 	}
 	return problems
 }

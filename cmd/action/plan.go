@@ -37,11 +37,11 @@ func (c *Command) plan(ctx context.Context, values config.Values, warnings []str
 	} else if plan, forecast, err = c.planOnCluster(ctx, options.Rollout, log); err != nil {
 		return exitOf(err), err
 	}
-	write := report.PlanTable
+	write, to := report.PlanTable, c.text()
 	if options.Output == "json" {
-		write = report.PlanJSON
+		write, to = report.PlanJSON, c.json()
 	}
-	if err := write(c.Stdout, plan, forecast); err != nil {
+	if err := write(to, plan, forecast); err != nil {
 		return ExitUsage, err
 	}
 	if len(plan.Problems) > 0 {

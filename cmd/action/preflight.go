@@ -40,7 +40,7 @@ func (p *prepared) preflight(ctx context.Context, o config.Rollout) error {
 	}
 	findings := slices.Concat(facts.Check(), p.tryQueries(ctx))
 	if p.options.Mode != rollout.Bootstrap && p.resume == nil {
-		for _, problem := range p.plan.Problems {
+		for _, problem := range slices.Concat(p.plan.Problems, p.beyond()) {
 			findings = append(findings, preflight.Finding{Level: preflight.Error, Message: problem})
 		}
 	}
@@ -56,6 +56,14 @@ func (p *prepared) preflight(ctx context.Context, o config.Rollout) error {
 		return refusal{wrong}
 	}
 	return nil
+}
+
+// beyond says if the rollout would stop before its first stage.
+func (p *prepared) beyond() []string {
+	if len(p.plan.Stages) == 0 || p.options.Until == 0 || p.plan.Stages[0].Target <= p.options.Until {
+		return nil
+	}
+	return []string{fmt.Sprintf("input \"until\": %s lies below the first stage: what the pods can give begins with %s", p.options.Until, p.plan.Stages[0].Target)}
 }
 
 // first puts what cannot be undone before all other notices.
@@ -138,7 +146,7 @@ func (c *Command) away(found connection, err error) error {
 	if found.Connection == nil || !c.Contained || !errors.Is(err, syscall.ECONNREFUSED) || !found.Loopback() {
 		return err
 	}
-	return fmt.Errorf("%w\n  hint: %s is this container itself, and not the runner: use the host action, or run the binary on the runner, or use an address of the cluster that containers reach", err, found.Config.Host)
+	return fmt.Errorf("%w\n  hint: %s is this container itself, and not the runner: use the host action, or run the binary on the runner, or use an address of the cluster that containers reach", err, found.Server())
 }
 
 // explain adds to an API server's refusal everything else that the credentials lack,

@@ -111,9 +111,12 @@ func (c *Command) connect(o config.Place, say func(string, ...any)) (connection,
 		return connection{}, usage(err)
 	}
 	c.mask(found.Secrets)
-	say("cluster found", "kubeconfig", found.Source, "context", found.Context, "server", found.Config.Host)
+	say("cluster found", "kubeconfig", found.Source, "context", found.Context, "server", found.Server())
 	client, err := kube.NewClient(found.Config, "l4-canary/"+version)
-	return connection{found, client}, err
+	if err != nil {
+		return connection{}, usage(fmt.Errorf("%s cannot be used: %w", found.Source, err))
+	}
+	return connection{found, client}, nil
 }
 
 // recall looks for an unfinished rollout of the Service, and whether the manifests

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ func (c *Command) probesOf(input string) (spec.Probes, inside.Spec, error) {
 	kept := inside.Spec{Text: input}
 	probes, err := spec.Load(input, kept.Keep(spec.Source{
 		Getenv:   c.Getenv,
-		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(c.path(name)) },
+		ReadFile: c.read,
 	}))
 	c.mask(probes.Secrets)
 	return probes, kept, err

@@ -12,7 +12,13 @@ import (
 // reportCommand makes the Markdown again from the JSON report.
 func (c *Command) reportCommand(code *ExitCode) *cobra.Command {
 	return &cobra.Command{
-		Use: "report FILE", Short: "Make the Markdown report again from the JSON report", Args: cobra.ExactArgs(1),
+		Use: "report FILE", Short: "Make the Markdown report again from the JSON report",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("report takes the name of one JSON report, and there are %d", len(args))
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			*code = ExitUsage
 			file, err := os.Open(c.path(args[0]))

@@ -15,6 +15,7 @@ import (
 // it, wherever it stands.
 func (c *Command) rollback(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRollback(values)
+	err = c.checkFiles(&options.Faces, err)
 	j := c.newJournal(ctx, options.Faces, warnings)
 	defer j.lastWords(ctx)
 	record := &rollout.Record{Namespace: options.Namespace, Service: options.Service}

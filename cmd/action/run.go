@@ -18,7 +18,7 @@ import (
 func (c *Command) run(ctx context.Context, values config.Values, warnings []string) (ExitCode, error) {
 	options, err := config.ParseRun(values)
 	err = checkImage(options.Rollout, c.checkProbe(options.Probe, room(options.Rollout, err)))
-	err = c.checkMetrics(options.Prometheus, err)
+	err = c.checkFiles(&options.Faces, c.checkMetrics(options.Prometheus, err))
 	j := c.newJournal(ctx, options.Faces, warnings)
 	defer j.lastWords(ctx)
 	if err != nil {
@@ -152,6 +152,7 @@ func (j *journal) engine(options rollout.Options, cluster *kube.Cluster, lease *
 		Options: options, Cluster: cluster, Parking: cluster, Heir: cluster, Keeper: cluster,
 		Asker: cluster, Smoker: cluster, Sweeper: cluster,
 		Scout: cluster, Journal: j, Herald: j, Ledger: kube.Ledger{Lease: lease}, Log: j.log, Record: record,
+		Passing: kube.Unreachable,
 	}
 }
 

@@ -43,11 +43,11 @@ func (c *Command) sample(ctx context.Context, values config.Values, warnings []s
 		c.tell("warning: %s", warning)
 	}
 	measurement := judge.Measurements()[0]
-	write := report.SampleTable
+	write, to := report.SampleTable, c.text()
 	if options.Output == "json" {
-		write = report.SampleJSON
+		write, to = report.SampleJSON, c.json()
 	}
-	if err = write(c.Stdout, measurement); err != nil {
+	if err = write(to, measurement); err != nil {
 		return ExitFailed, err
 	}
 	if verdict, reason, detail, _ := judge.Verdict(); measurement.Expected != nil && code == ExitOK {

@@ -14,12 +14,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/internal/kube"
 )
 
 var update = flag.Bool("update", false, "write what the program prints into the scripts")
 
 // TestMain makes the test binary the program itself when a script calls it so.
 func TestMain(m *testing.M) {
+	kube.Quiet()
 	testscript.Main(m, map[string]func(){"l4-canary": main, postName: main})
 }
 

@@ -25,7 +25,7 @@ type plantedKey struct{}
 // marks are what the scripts plant in every place that a secret can come from, whole or in
 // the base64 that a kubeconfig has it in. A key made for the script comes on top.
 func marks(ts *testscript.TestScript) []string {
-	all := []string{secretToken, metricPassword, "THE-SECRET", "MARKED-1"}
+	all := []string{secretToken, metricPassword, "THE-SECRET", "MARKED-1", forgeToken}
 	if key, ok := ts.Value(plantedKey{}).(*string); ok && *key != "" {
 		for line := range strings.Lines(*key) {
 			if line = strings.TrimSpace(line); !strings.HasPrefix(line, "-----") {
@@ -34,7 +34,7 @@ func marks(ts *testscript.TestScript) []string {
 		}
 		all = append(all, base64.StdEncoding.EncodeToString([]byte(*key)))
 	}
-	for _, mark := range all[:4] {
+	for _, mark := range all[:5] {
 		all = append(all, base64.StdEncoding.EncodeToString([]byte(mark)))
 	}
 	return all
@@ -92,7 +92,7 @@ func clean(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // plant writes kubeconfigs beside cluster.yaml, for the same server: key.yaml with a client
-// certificate, basic.yaml with a password, plugin.yaml with an exec plugin that writes down in
+// certificate, basic.yaml with a password, proxied.yaml with one in each of its addresses, plugin.yaml with an exec plugin that writes down in
 // child/ what the process list shows of it.
 func plant(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
@@ -116,6 +116,8 @@ func plant(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Check(os.WriteFile(filepath.Join(work, name), []byte(strings.Replace(base, token, user, 1)), 0o600))
 	}
+	ts.Check(os.WriteFile(filepath.Join(work, "proxied.yaml"), []byte(strings.Replace(base, "server: https://",
+		"proxy-url: http://ci:MARKED-1@127.0.0.1:1\n    server: https://ci:MARKED-1@", 1)), 0o600))
 	ts.Check(os.WriteFile(filepath.Join(work, "plugin.sh"), fmt.Appendf(nil, `#!/bin/sh
 [ "$1" = fail ] && exit 1
 mkdir -p %[1]s/out/child

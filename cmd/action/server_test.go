@@ -27,7 +27,8 @@ type serverKey struct{}
 
 // apiServer answers reads as a cluster would, and remembers everything else.
 type apiServer struct {
-	kind string
+	kind  string
+	alarm func(write bool) // is told of every request; nil: nobody is
 
 	mu     sync.Mutex
 	reads  int
@@ -42,18 +43,29 @@ func (s *apiServer) written() []string {
 	return s.writes
 }
 
+// asked is how often something was read.
+func (s *apiServer) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
+}
+
 // ServeHTTP implements http.Handler.
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	dryRun := r.Method == http.MethodPatch && r.URL.Query().Get("dryRun") == "All" &&
 		r.Header.Get("Content-Type") == "application/apply-patch+yaml"
 	review := strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews")
+	read := r.Method == http.MethodGet || dryRun || review
 	s.mu.Lock()
-	if r.Method == http.MethodGet || dryRun || review {
+	if read {
 		s.reads++
 	} else {
 		s.writes = append(s.writes, r.Method+" "+r.URL.String())
 	}
 	s.mu.Unlock()
+	if s.alarm != nil {
+		s.alarm(!read)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if s.refuse(w, r) {
 		return
@@ -232,23 +244,34 @@ func startCluster(ts *testscript.TestScript, neg bool, args []string) {
 	api.mu.Lock()
 	api.kind, api.reads = args[0], 0
 	api.mu.Unlock()
-	server := httptest.NewUnstartedServer(api)
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	server.StartTLS() // client-go sends no token without TLS
-	authority := ""
-	if args[0] != "untrusted" {
-		block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
-		authority = base64.StdEncoding.EncodeToString(pem.EncodeToMemory(block))
-	}
-	if args[0] == "gone" {
-		server.Close()
-	} else {
+	server, authority, kubeconfig := api.start()
+	if args[0] != "gone" {
 		ts.Defer(func() {
 			server.CloseClientConnections()
 			server.Close()
 		})
 	}
-	kubeconfig := fmt.Sprintf(`apiVersion: v1
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "cluster.yaml"), []byte(kubeconfig), 0o600))
+	ts.Setenv("SERVER", server.URL)
+	ts.Setenv("CA", authority)
+	ts.Setenv("TOKEN", secretToken)
+	ts.Setenv("TEXT", kubeconfig)
+}
+
+// start makes the API server listen, unless it is of kind "gone". The authority is that of its
+// certificate, in base64; of kind "untrusted" the kubeconfig does not know it.
+func (s *apiServer) start() (server *httptest.Server, authority, kubeconfig string) {
+	server = httptest.NewUnstartedServer(s)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS() // client-go sends no token without TLS
+	if s.kind != "untrusted" {
+		block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+		authority = base64.StdEncoding.EncodeToString(pem.EncodeToMemory(block))
+	}
+	if s.kind == "gone" {
+		server.Close()
+	}
+	return server, authority, fmt.Sprintf(`apiVersion: v1
 kind: Config
 current-context: ci
 clusters:
@@ -263,21 +286,14 @@ users:
 - name: ci
   user: {token: %s}
 `, server.URL, authority, secretToken)
-	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "cluster.yaml"), []byte(kubeconfig), 0o600))
-	ts.Setenv("SERVER", server.URL)
-	ts.Setenv("CA", authority)
-	ts.Setenv("TOKEN", secretToken)
-	ts.Setenv("TEXT", kubeconfig)
 }
 
 // read asserts that the API server was asked, so that "nothing was written" says
 // something.
 func read(ts *testscript.TestScript, neg bool, _ []string) {
 	api, _ := ts.Value(serverKey{}).(*apiServer)
-	api.mu.Lock()
-	defer api.mu.Unlock()
-	if (api.reads > 0) == neg {
-		ts.Fatalf("the API server was asked %d times", api.reads)
+	if asked := api.asked(); (asked > 0) == neg {
+		ts.Fatalf("the API server was asked %d times", asked)
 	}
 }
 

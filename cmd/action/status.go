@@ -58,11 +58,11 @@ func (c *Command) status(ctx context.Context, values config.Values, warnings []s
 		return exitOf(err), err
 	}
 	if options.Output == "json" {
-		encoder := json.NewEncoder(c.Stdout)
+		encoder := json.NewEncoder(c.json())
 		encoder.SetIndent("", "  ")
 		return ExitOK, encoder.Encode(s)
 	}
-	_, err = fmt.Fprintln(c.Stdout, s.text())
+	_, err = fmt.Fprintln(c.text(), s.text())
 	return ExitOK, err
 }
 

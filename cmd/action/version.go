@@ -17,7 +17,7 @@ var (
 
 func (c *Command) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print version, commit and date", Args: cobra.NoArgs,
+		Use: "version", Short: "Print version, commit and date", Args: noWords,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(c.Stdout, "l4-canary %s (commit %s, built %s, %s)\n",
 				version, orUnknown(commit), orUnknown(date), goVersion())

@@ -109,14 +109,14 @@ func (p *Platform) Annotate(a Annotation) {
 		p.log.print(a.plain())
 		return
 	}
-	action := p.github.WithFieldsMap(a.fields())
+	action, message := p.github.WithFieldsMap(a.fields()), Safe(a.Message)
 	switch a.Level {
 	case Notice:
-		action.Noticef("%s", a.Message)
+		action.Noticef("%s", message)
 	case Warning:
-		action.Warningf("%s", a.Message)
+		action.Warningf("%s", message)
 	case Error:
-		action.Errorf("%s", a.Message)
+		action.Errorf("%s", message)
 	}
 }
 
@@ -124,10 +124,10 @@ func (p *Platform) Annotate(a Annotation) {
 func (a Annotation) fields() map[string]string {
 	fields := make(map[string]string, 3)
 	if a.Title != "" {
-		fields["title"] = a.Title
+		fields["title"] = ForeignLine(a.Title)
 	}
 	if a.File != "" {
-		fields["file"] = a.File
+		fields["file"] = ForeignLine(a.File)
 		if a.Line > 0 {
 			fields["line"] = strconv.Itoa(a.Line)
 		}

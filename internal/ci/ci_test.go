@@ -51,7 +51,7 @@ func TestCommandsOnGitHub(t *testing.T) {
 		"::add-mask::s3cret%0Asecond line\n",
 		"::group::stage 50 %25 ::error::x\n",
 		"::notice::fine\n",
-		"::warning file=k8s/old.yaml,line=3,title=a%2Cb%3Ac::100%25d%0A::error::x\n",
+		"::warning file=k8s/old.yaml,line=3,title=a%2Cb%3Ac::100%25d%0A| ::error::x\n",
 		"::error::bad\n",
 		"::endgroup::\n",
 	}, log.writes, "one command is one write and one line")

@@ -60,7 +60,7 @@ func ActionCommand(getenv func(string) string) (string, error) {
 		switch text {
 		case CommandRun, CommandPlan, CommandRollback, CommandStatus, CommandDoctor:
 		default:
-			return "", Problems{{Input: input.Name, Value: text, Allowed: "allowed are run, plan, rollback and status"}}
+			return "", Problems{{Input: input.Name, Value: text, Allowed: "allowed are run, plan, doctor, rollback and status"}}
 		}
 		return text, nil
 	}

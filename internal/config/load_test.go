@@ -82,7 +82,7 @@ func TestActionCommand(t *testing.T) {
 		require.Equal(t, tt.want, got)
 	}
 	_, err := config.ActionCommand(env{"INPUT_COMMAND": "deploy"}.get)
-	require.EqualError(t, err, `input "command": "deploy" is not allowed: allowed are run, plan, rollback and status`)
+	require.EqualError(t, err, `input "command": "deploy" is not allowed: allowed are run, plan, doctor, rollback and status`)
 }
 
 func TestTypos(t *testing.T) {

@@ -24,7 +24,7 @@ type Place struct {
 func (r *reader) place() Place {
 	place := Place{
 		Kubeconfig: r.text("kubeconfig"), Server: r.server(), Authority: r.authority(), Token: r.text("kube-token"),
-		Context: r.text("context"), Namespace: r.object("namespace"), Service: r.object("service"),
+		Context: r.text("context"), Namespace: r.label("namespace"), Service: r.label("service"),
 	}
 	r.oneCluster()
 	return place
@@ -35,18 +35,30 @@ func (r *reader) oneCluster() {
 	switch {
 	case r.text("kubeconfig") != "":
 		r.rejectGiven("it cannot stand beside a kubeconfig: give one or the other", "kube-server", "kube-ca", "kube-token")
+		if r.text("kubeconfig") == "in-cluster" && r.text("context") != "" {
+			r.reject("context", "it is of a kubeconfig, and in-cluster stands for one")
+		}
 		return
 	case r.text("kube-server") == "":
 		r.rejectGiven("input \"kube-server\" is missing beside it", "kube-ca", "kube-token")
 		return
 	case r.text("kube-token") == "":
 		r.rejectHint("kube-token", "missing beside input \"kube-server\"", "a secret that does not exist is empty")
-	case strings.ContainsAny(r.text("kube-token"), " \t\r\n"):
-		r.reject("kube-token", "a token on one line, without blanks")
+	default:
+		r.token("kube-token")
 	}
 	if r.text("context") != "" {
 		r.reject("context", "it is of a kubeconfig, and input \"kube-server\" stands for one")
 	}
+}
+
+// token reads a bearer token, or nothing: what holds blanks is none, and no request could carry it.
+func (r *reader) token(name string) string {
+	text := r.text(name)
+	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		r.reject(name, "a token on one line, without blanks")
+	}
+	return text
 }
 
 // rejectGiven rejects those of several inputs that somebody gave.
@@ -66,7 +78,10 @@ func (r *reader) server() string {
 	}
 	server, err := url.Parse(text)
 	if err != nil || server.Scheme != "https" || server.Hostname() == "" || server.User != nil || server.RawQuery != "" || server.Fragment != "" {
-		r.reject("kube-server", "an address that begins with https://, such as https://203.0.113.7:6443")
+		r.reject("kube-server", "an address that begins with https://, such as https://203.0.113.7:6443, and holds no user")
+		if strings.ContainsAny(text, "@?") { // with a password, perhaps, or a token
+			r.problems[len(r.problems)-1].Value = ""
+		}
 	}
 	return text
 }

@@ -11,7 +11,7 @@ const mostFromCluster = 1000
 // fromCluster checks what goes with a prober that is a pod.
 func (r *reader) fromCluster(o Rollout) {
 	if o.ProbeFrom != "cluster" {
-		if o.ProbeImage != "" && r.sound("probe-from") {
+		if o.ProbeImage != "" && r.sound("probe-from", "probe-image") {
 			r.reject("probe-image", "it goes with probe-from: cluster")
 		}
 		return

@@ -108,16 +108,28 @@ func (r *reader) truth(name string) bool {
 }
 
 func (r *reader) whole(name string, lowest, highest int) int {
+	return r.wholeAs(name, "", lowest, highest)
+}
+
+func (r *reader) wholeAs(name, other string, lowest, highest int) int {
 	n, ok := parseWhole(r.text(name))
 	if !ok || n < lowest || n > highest {
-		r.reject(name, fmt.Sprintf("a whole number from %d to %d", lowest, highest))
+		r.reject(name, fmt.Sprintf("%sa whole number from %d to %d", other, lowest, highest))
 	}
 	return n
 }
 
-// optionalWhole is 1 to highest, or absent if the input is empty or auto.
+// maxProbes is a number of flows, or absent where it is found out.
+func (r *reader) maxProbes() Optional[int] {
+	if r.text("max-probes") == "auto" {
+		return Optional[int]{}
+	}
+	return Optional[int]{Value: r.wholeAs("max-probes", "auto, or ", 1, 100_000_000), Set: true}
+}
+
+// optionalWhole is 1 to highest, or absent if the input is empty.
 func (r *reader) optionalWhole(name string, highest int) Optional[int] {
-	if text := r.text(name); text == "" || text == "auto" {
+	if r.text(name) == "" {
 		return Optional[int]{}
 	}
 	return Optional[int]{Value: r.whole(name, 1, highest), Set: true}
@@ -145,10 +157,13 @@ func (r *reader) between(name string, lowest, highest float64) float64 {
 }
 
 func (r *reader) duration(name string, zero bool) time.Duration {
-	allowed := "a duration such as 30s, 5m or 1h30m"
-	if !zero {
-		allowed = "a duration above 0, such as 30s, 5m or 1h30m"
+	if zero {
+		return r.durationAs(name, "a duration such as 30s, 5m or 1h30m", true)
 	}
+	return r.durationAs(name, "a duration above 0, such as 30s, 5m or 1h30m", false)
+}
+
+func (r *reader) durationAs(name, allowed string, zero bool) time.Duration {
 	text := r.text(name)
 	d, err := time.ParseDuration(text)
 	if _, bare := parseWhole(text); bare && err != nil {
@@ -166,7 +181,7 @@ func (r *reader) optionalDuration(name string) Optional[time.Duration] {
 	if r.text(name) == "auto" {
 		return Optional[time.Duration]{}
 	}
-	return Optional[time.Duration]{Value: r.duration(name, true), Set: true}
+	return Optional[time.Duration]{Value: r.durationAs(name, "auto, or a duration such as 30s, 5m or 1h30m", true), Set: true}
 }
 
 func (r *reader) pattern(name string) *regexp.Regexp {
@@ -181,13 +196,29 @@ func (r *reader) pattern(name string) *regexp.Regexp {
 	return pattern
 }
 
-var objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+// The names of Kubernetes objects: those of Namespaces and Services are a label of DNS, others
+// several. https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+var (
+	labelName  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+)
 
-// object reads the name of a Kubernetes object, or nothing.
+const longestName = 253
+
+// label reads the name of a Namespace or a Service, or nothing.
+func (r *reader) label(name string) string {
+	text := r.text(name)
+	if text != "" && !labelName.MatchString(text) {
+		r.reject(name, "a Kubernetes name: up to 63 lower-case letters, digits and '-', with no '-' at either end")
+	}
+	return text
+}
+
+// object reads the name of another Kubernetes object, or nothing.
 func (r *reader) object(name string) string {
 	text := r.text(name)
-	if text != "" && !objectName.MatchString(text) {
-		r.reject(name, "a Kubernetes name: lower-case letters, digits, '-' and '.'")
+	if text != "" && (len(text) > longestName || !objectName.MatchString(text)) {
+		r.reject(name, "a Kubernetes name: up to 253 lower-case letters, digits, '-' and '.', with a letter or a digit at either end")
 	}
 	return text
 }
@@ -211,14 +242,22 @@ func (r *reader) host(name string) string {
 	if text == "" {
 		return ""
 	}
-	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	bare := text
+	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		bare = text[1 : len(text)-1]
+	}
 	if _, err := netip.ParseAddr(bare); err == nil {
 		return bare
 	}
-	if len(text) > 253 || !hostName.MatchString(text) {
+	labels := strings.Split(strings.TrimSuffix(text, "."), ".")
+	_, number := parseWhole(labels[len(labels)-1]) // no host is called so: it is an address with a mistake
+	if len(text) > longestName || number || !hostName.MatchString(text) {
 		hint := ""
 		if _, err := netip.ParseAddrPort(text); err == nil || strings.Contains(text, ":") {
 			hint = "leave the port out: it is not part of the address"
+		}
+		if strings.Contains(text, "://") {
+			hint = "leave out what stands before and behind the host"
 		}
 		r.rejectHint(name, "an IP address or a host name", hint)
 	}

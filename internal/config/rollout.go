@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,19 +69,6 @@ type Run struct {
 	OnExisting string // auto or refuse
 }
 
-// Faces are where a run shows what it does.
-type Faces struct {
-	PodLogs        int
-	JobSummary     bool
-	Comment        string // auto, always, on-failure or never
-	CommentKey     string // empty: made of where the rollout is
-	GitHubToken    string // never to be shown
-	ReportMarkdown string // paths; empty: not written
-	ReportJSON     string
-	ReportJUnit    string
-	OutputsFile    string
-}
-
 // Plan are the options of the command plan.
 type Plan struct {
 	Rollout
@@ -99,20 +87,6 @@ func ParseRun(v Values) (Run, error) {
 		r.reject("manifests", "missing: name the files or directories that hold the Service and the Deployments")
 	}
 	return run, r.err()
-}
-
-func (r *reader) faces() Faces {
-	return Faces{
-		PodLogs:        r.whole("pod-logs", 0, 10_000),
-		JobSummary:     r.truth("job-summary"),
-		Comment:        r.choice("comment", "auto", "always", "on-failure", "never"),
-		CommentKey:     r.text("comment-key"),
-		GitHubToken:    r.text("github-token"),
-		ReportMarkdown: r.text("report-markdown"),
-		ReportJSON:     r.text("report-json"),
-		ReportJUnit:    r.text("report-junit"),
-		OutputsFile:    r.text("outputs-file"),
-	}
 }
 
 // Rollback are the options of the command rollback.
@@ -177,6 +151,7 @@ func ParseDoctor(v Values) (Rollout, error) {
 		Drain: r.optionalDuration("drain"), MoveTimeout: r.duration("move-timeout", false), Timeout: r.duration("timeout", false),
 		Finish: "auto", Removal: r.choice("removal", "auto", "park", "terminate"),
 	}
+	r.room(options)
 	return options, r.err()
 }
 
@@ -196,7 +171,7 @@ func (r *reader) rollout() Rollout {
 		Manifests: r.lines("manifests"), Images: r.lines("images"),
 		Stable: r.object("stable"), Canary: r.object("canary"),
 
-		Steps: r.steps(), Until: r.between("until", 0, 100), Replicas: r.optionalWhole("replicas", 100_000),
+		Steps: r.steps(), Until: r.until(), Replicas: r.optionalWhole("replicas", 100_000),
 		MaxSurge: r.bound("max-surge", "a number of pods or a percentage, such as 1 or 25%"), MaxUnavailable: r.maxUnavailable(),
 		MaxWeightError: r.between("max-weight-error", 0, 100),
 
@@ -205,7 +180,7 @@ func (r *reader) rollout() Rollout {
 		Tolerance: r.tolerance(), Confidence: r.confidence(),
 		Rate: r.number("rate", "flows per second, above 0 and up to 100000", false,
 			func(n float64) bool { return n > 0 && n <= 100_000 }),
-		MaxProbes: r.optionalWhole("max-probes", 100_000_000), Close: r.choice("close", "fin", "rst", "auto"),
+		MaxProbes: r.maxProbes(), Close: r.choice("close", "fin", "rst", "auto"),
 		MaxErrorRate: r.maxErrorRate(), MaxSlower: r.maxLatencyIncrease(), Prometheus: r.prometheus(),
 		HoldOpen: r.whole("hold-open", 0, 10_000), ShareGate: r.choice("share-gate", "enforce", "report"), Smoke: r.truth("smoke"),
 
@@ -230,9 +205,7 @@ func (r *reader) together(o Rollout) {
 	if o.Stable != "" && o.Stable == o.Canary {
 		r.reject("canary", fmt.Sprintf("it must differ from input \"stable\", which is %q too", o.Stable))
 	}
-	if o.MaxSurge.Value == 0 && o.MaxUnavailable.Value == 0 && r.sound("max-surge", "max-unavailable") {
-		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
-	}
+	r.room(o)
 	r.fromCluster(o)
 	r.samePattern(o.StablePattern, o.CanaryPattern)
 	for name, other := range map[string]string{"stable-pattern": "canary-pattern", "canary-pattern": "stable-pattern"} {
@@ -240,9 +213,20 @@ func (r *reader) together(o Rollout) {
 			r.reject(name, fmt.Sprintf("missing beside input %q: write both, or neither to have them learned from the answers", other))
 		}
 	}
+	if r.values.Given("until") && o.Steps != nil && o.Until < 100 && r.sound("until") &&
+		!slices.ContainsFunc(o.Steps, func(s Step) bool { return s.Weight == o.Until }) {
+		r.reject("until", "one of the weights in input \"steps\", or 100")
+	}
 	if waits := o.waits(); waits > o.Timeout && r.sound("timeout", "steps", "drain", "bake") {
 		r.rejectHint("timeout", fmt.Sprintf("the pauses and drains of all stages and bake alone take %s", waits),
 			"allow more time, or shorten the pauses in steps, drain or bake")
+	}
+}
+
+// room checks that a pod can be replaced at all.
+func (r *reader) room(o Rollout) {
+	if o.MaxSurge.Value == 0 && o.MaxUnavailable.Value == 0 && r.sound("max-surge", "max-unavailable") {
+		r.rejectHint("max-surge", "input \"max-unavailable\" is zero too, so no pod could ever be replaced", "set max-surge to 1 or more")
 	}
 }
 
@@ -265,17 +249,25 @@ const (
 )
 
 // waits is the time that every run with these options spends waiting: the pauses,
-// a drain in each stage, and bake.
+// a drain in each stage, and bake. What is longer than can be counted is as long as can be.
 func (o Rollout) waits() time.Duration {
-	stages := autoStages
-	var sum time.Duration
-	if o.Steps != nil {
-		stages = len(o.Steps)
-		for _, step := range o.Steps {
-			sum += step.Pause
+	sum := o.Bake
+	wait := func(d time.Duration) { sum += min(d, math.MaxInt64-sum) }
+	for _, step := range o.Steps {
+		wait(step.Pause)
+		wait(o.Drain.Or(autoDrain))
+	}
+	if o.Steps == nil {
+		for range autoStages {
+			wait(o.Drain.Or(autoDrain))
 		}
 	}
-	return sum + time.Duration(stages)*o.Drain.Or(autoDrain) + o.Bake
+	return sum
+}
+
+// until is the weight to stop after.
+func (r *reader) until() float64 {
+	return r.number("until", "a percentage above 0 and up to 100", true, func(n float64) bool { return n > 0 && n <= 100 })
 }
 
 func (r *reader) steps() []Step {
@@ -292,7 +284,9 @@ func (r *reader) steps() []Step {
 
 func (r *reader) bound(name, allowed string) Bound {
 	bound, ok := parseBound(r.text(name))
-	if !ok {
+	if _, number := parseWhole(strings.TrimSuffix(r.text(name), "%")); !ok && number {
+		r.rejectHint(name, allowed, fmt.Sprintf("%d is the most", maxBound))
+	} else if !ok {
 		r.reject(name, allowed)
 	}
 	return bound

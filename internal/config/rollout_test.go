@@ -32,7 +32,7 @@ func TestParseRunDefaults(t *testing.T) {
 func TestParseRunEverything(t *testing.T) {
 	t.Parallel()
 	run, err := config.ParseRun(load(t, "run", map[string]string{
-		"kubeconfig": "in-cluster", "context": "prod", "namespace": "game",
+		"kubeconfig": "ci.yaml", "context": "prod", "namespace": "game",
 		"manifests": "k8s/lobby.yaml\n\n  k8s/green/*.yaml  \r\n-\n",
 		"service":   "lobby", "stable": "lobby-blue", "canary": "lobby-green",
 		"steps": "12.5, 25:5m,100", "replicas": "8", "max-surge": "4", "max-unavailable": "10%", "max-weight-error": "2.5%",
@@ -41,14 +41,14 @@ func TestParseRunEverything(t *testing.T) {
 		"share-gate": "Report", "smoke": "true",
 		"prometheus-url": "https://prometheus.example", "prometheus-token": "hunter2", "prometheus-queries": "k8s/queries.yaml",
 		"settle": "0", "propagation": "90s", "drain": "0s", "bake": "10m", "stage-timeout": "1h", "move-timeout": "10m", "timeout": "2h30m",
-		"until": "50", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
+		"until": "25", "on-existing": "refuse", "on-failure": "hold", "on-inconclusive": "continue", "keep-failed-pod": "true", "finish": "delete", "removal": "park", "hpa": "pause", "pod-logs": "0", "job-summary": "False",
 		"comment": "On-Failure", "comment-key": " eu west ", "github-token": "ghs_s3cret",
 		"report-markdown": "out/report.md", "report-json": "out/report.json", "report-junit": "out/report.xml", "outputs-file": "out/outputs.env",
 	}))
 	require.NoError(t, err)
 	require.Equal(t, config.Run{
 		Rollout: config.Rollout{
-			Place:     config.Place{Kubeconfig: "in-cluster", Context: "prod", Namespace: "game", Service: "lobby"},
+			Place:     config.Place{Kubeconfig: "ci.yaml", Context: "prod", Namespace: "game", Service: "lobby"},
 			Manifests: []string{"k8s/lobby.yaml", "k8s/green/*.yaml", "-"},
 			Stable:    "lobby-blue", Canary: "lobby-green",
 			Steps:    []config.Step{{Weight: 12.5}, {Weight: 25, Pause: 5 * time.Minute}, {Weight: 100}},
@@ -64,7 +64,7 @@ func TestParseRunEverything(t *testing.T) {
 			Drain:        config.Optional[time.Duration]{Set: true},
 			Bake:         10 * time.Minute,
 			StageTimeout: time.Hour, MoveTimeout: 10 * time.Minute, Timeout: 150 * time.Minute,
-			Until: 50, Finish: "delete", Removal: "park", HPA: "pause", OnFailure: "hold", OnInconclusive: "continue", KeepFailedPod: true,
+			Until: 25, Finish: "delete", Removal: "park", HPA: "pause", OnFailure: "hold", OnInconclusive: "continue", KeepFailedPod: true,
 		},
 		Faces: config.Faces{
 			Comment: "on-failure", CommentKey: "eu west", GitHubToken: "ghs_s3cret",
@@ -116,6 +116,12 @@ func TestOff(t *testing.T) {
 func TestParseRunProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, input, value, want string }{
+		{"until nothing", "until", "0", `input "until": "0" is not allowed: a percentage above 0 and up to 100`},
+		{"a long namespace", "namespace", strings.Repeat("n", 64), "input \"namespace\": \"" + strings.Repeat("n", 64) + "\" is not allowed: a Kubernetes name: up to 63 lower-case letters, digits and '-', with no '-' at either end"},
+		{"a Deployment of two dots", "stable", "a..b", `input "stable": "a..b" is not allowed: a Kubernetes name: up to 253 lower-case letters, digits, '-' and '.', with a letter or a digit at either end`},
+		{"half an address", "address", "192.0.2", `input "address": "192.0.2" is not allowed: an IP address or a host name`},
+		{"half a bracket", "address", "[2001:db8::7", `input "address": "[2001:db8::7" is not allowed: an IP address or a host name
+  hint: leave the port out: it is not part of the address`},
 		{"falling steps", "steps", "50,20", `input "steps": "50,20" is not allowed: weights must rise and lie above 0 and up to 100`},
 		{"equal steps", "steps", "50,50", `input "steps": "50,50" is not allowed: weights must rise and lie above 0 and up to 100`},
 		{"zero step", "steps", "0,50", `input "steps": "0,50" is not allowed: weights must rise and lie above 0 and up to 100`},
@@ -137,7 +143,7 @@ func TestParseRunProblems(t *testing.T) {
 		{"address with port", "address", "192.0.2.7:80", `input "address": "192.0.2.7:80" is not allowed: an IP address or a host name
   hint: leave the port out: it is not part of the address`},
 		{"address with scheme", "address", "http://lobby", `input "address": "http://lobby" is not allowed: an IP address or a host name
-  hint: leave the port out: it is not part of the address`},
+  hint: leave out what stands before and behind the host`},
 		{"pattern", "stable-pattern", "ol(d", "input \"stable-pattern\": \"ol(d\" is not allowed: a regular expression in RE2 syntax\n  hint: missing closing ): `ol(d`"},
 		{"look-ahead", "canary-pattern", "(?=new)", "input \"canary-pattern\": \"(?=new)\" is not allowed: a regular expression in RE2 syntax\n  hint: invalid or unsupported Perl syntax: `(?=`"},
 		{"equal patterns", "canary-pattern", "old", `input "canary-pattern": "old" is not allowed: it must differ from input "stable-pattern"`},
@@ -146,22 +152,22 @@ func TestParseRunProblems(t *testing.T) {
 		{"confidence as a fraction", "confidence", "0.95", `input "confidence": "0.95" is not allowed: a percentage from 50 to 99.99`},
 		{"rate", "rate", "0", `input "rate": "0" is not allowed: flows per second, above 0 and up to 100000`},
 		{"infinite rate", "rate", "Inf", `input "rate": "Inf" is not allowed: flows per second, above 0 and up to 100000`},
-		{"probes", "max-probes", "few", `input "max-probes": "few" is not allowed: a whole number from 1 to 100000000`},
+		{"probes", "max-probes", "few", `input "max-probes": "few" is not allowed: auto, or a whole number from 1 to 100000000`},
 		{"latency increase", "max-latency-increase", "-5%", `input "max-latency-increase": "-5%" is not allowed: off, or a percentage from 0 to 10000`},
 		{"close", "close", "slam", `input "close": "slam" is not allowed: allowed are fin, rst and auto`},
 		{"error rate", "max-error-rate", "on", `input "max-error-rate": "on" is not allowed: off, or a percentage from 0 to 100`},
 		{"held flows", "hold-open", "10001", `input "hold-open": "10001" is not allowed: a whole number from 0 to 10000`},
 		{"bare duration", "settle", "5", `input "settle": "5" is not allowed: a duration such as 30s, 5m or 1h30m
   hint: a unit is missing: write 5s for seconds or 5m for minutes`},
-		{"negative duration", "drain", "-5s", `input "drain": "-5s" is not allowed: a duration such as 30s, 5m or 1h30m`},
+		{"negative duration", "drain", "-5s", `input "drain": "-5s" is not allowed: auto, or a duration such as 30s, 5m or 1h30m`},
 		{"no time at all", "stage-timeout", "0s", `input "stage-timeout": "0s" is not allowed: a duration above 0, such as 30s, 5m or 1h30m`},
-		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`},
+		{"propagation", "propagation", "soon", `input "propagation": "soon" is not allowed: auto, or a duration such as 30s, 5m or 1h30m`},
 		{"finish", "finish", "swap", `input "finish": "swap" is not allowed: allowed are auto, keep, delete, adopt and handover`},
 		{"log lines", "pod-logs", "all", `input "pod-logs": "all" is not allowed: a whole number from 0 to 10000`},
 		{"comment", "comment", "sometimes", `input "comment": "sometimes" is not allowed: allowed are auto, always, on-failure and never`},
 		{"truth", "job-summary", "yes", `input "job-summary": "yes" is not allowed: allowed are true and false`},
-		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
-		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: lower-case letters, digits, '-' and '.'`},
+		{"namespace", "namespace", "Game", `input "namespace": "Game" is not allowed: a Kubernetes name: up to 63 lower-case letters, digits and '-', with no '-' at either end`},
+		{"service", "service", "svc/lobby", `input "service": "svc/lobby" is not allowed: a Kubernetes name: up to 63 lower-case letters, digits and '-', with no '-' at either end`},
 		{"pauses", "steps", "50:40m,100:30m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages and bake alone take 1h11m0s
   hint: allow more time, or shorten the pauses in steps, drain or bake`},
 		{"drains", "drain", "31m", `input "timeout": "60m" is not allowed: the pauses and drains of all stages and bake alone take 1h2m0s
@@ -259,7 +265,7 @@ func TestParsePost(t *testing.T) {
 	require.Equal(t, config.Optional[time.Duration]{Value: 3 * time.Second, Set: true}, post.Drain)
 	require.True(t, post.KeepFailedPod)
 	_, err = config.ParsePost(load(t, "post", map[string]string{"drain": "soon"}))
-	require.EqualError(t, err, `input "drain": "soon" is not allowed: a duration such as 30s, 5m or 1h30m`)
+	require.EqualError(t, err, `input "drain": "soon" is not allowed: auto, or a duration such as 30s, 5m or 1h30m`)
 }
 
 func TestParseRollbackAndStatus(t *testing.T) {
@@ -281,4 +287,33 @@ func TestParseRollbackAndStatus(t *testing.T) {
 	require.ErrorContains(t, err, `input "pod-logs": "-1"`)
 	_, err = config.ParseStatus(load(t, "status", map[string]string{"output": "xml"}))
 	require.ErrorContains(t, err, `input "output": "xml"`)
+}
+
+// TestUntilIsAStep: with steps of one's own it is one of them, or the end.
+func TestUntilIsAStep(t *testing.T) {
+	t.Parallel()
+	for until, says := range map[string]string{
+		"10": "", "50": "", "100": "", "25": `input "until": "25" is not allowed: one of the weights in input "steps", or 100`,
+	} {
+		_, err := config.ParsePlan(load(t, "plan", map[string]string{"replicas": "10", "steps": "10,50", "until": until}))
+		if says == "" {
+			require.NoError(t, err, until)
+			continue
+		}
+		require.EqualError(t, err, says)
+	}
+	_, err := config.ParsePlan(load(t, "plan", map[string]string{"replicas": "10", "until": "25"}))
+	require.NoError(t, err, "what auto gives is not known yet")
+}
+
+// TestWaitsBeyondCounting: sums that no duration could hold are too long, and not negative.
+func TestWaitsBeyondCounting(t *testing.T) {
+	t.Parallel()
+	for _, given := range []map[string]string{
+		{"steps": "10:2500000h,50:2500000h,100"}, {"bake": "2500000h", "drain": "1000000h"}, {"drain": "2500000h"},
+	} {
+		given["replicas"], given["timeout"] = "10", "2000000h"
+		_, err := config.ParsePlan(load(t, "plan", given))
+		require.ErrorContains(t, err, `input "timeout": "2000000h" is not allowed: the pauses and drains of all stages and bake alone take 2562047h47m16.854775807s`)
+	}
 }

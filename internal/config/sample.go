@@ -47,7 +47,7 @@ func ParseSample(v Values) (Sample, error) {
 		Rate: r.number("rate", "flows per second, 0 (as fast as it goes) to 100000", false,
 			func(n float64) bool { return n <= 100_000 }),
 		Concurrency: r.whole("concurrency", 1, 20_000),
-		Count:       r.optionalWhole("count", 100_000_000), MaxProbes: r.optionalWhole("max-probes", 100_000_000),
+		Count:       r.optionalWhole("count", 100_000_000), MaxProbes: r.maxProbes(),
 		Timeout: r.duration("timeout", false), Close: r.choice("close", "fin", "rst", "auto"), Seed: r.seed(), Output: r.choice("output", "table", "json"),
 	}
 	sample.Protocol = r.protocol(sample.Probe)

@@ -113,32 +113,75 @@ func (c *Client) expire(ctx context.Context, namespace string, record *LeaseReco
 
 // awaitLease waits until the Lease is not what it was.
 func (c *Client) awaitLease(ctx context.Context, namespace string, was *coordinationv1.Lease) (*LeaseRecord, error) {
+	var changed *LeaseRecord
+	err := c.followLease(ctx, namespace, was, func(record *LeaseRecord) bool {
+		changed = record
+		return true
+	})
+	return changed, err
+}
+
+// followLease tells of every state of the Lease after what it was, until enough says so:
+// one watch for as long as that lasts. A Lease that is no more is an empty record, and
+// enough.
+func (c *Client) followLease(ctx context.Context, namespace string, was *coordinationv1.Lease, enough func(*LeaseRecord) bool) error {
+	from := was.ResourceVersion
 	for {
 		events, err := c.Typed.CoordinationV1().Leases(namespace).Watch(ctx, metav1.ListOptions{
-			FieldSelector: "metadata.name=" + was.Name, ResourceVersion: was.ResourceVersion,
+			FieldSelector: "metadata.name=" + was.Name, ResourceVersion: from,
 		})
 		if err != nil && !apierrors.IsResourceExpired(err) {
-			return nil, fmt.Errorf("watching lease %q: %w", was.Name, err)
+			return fmt.Errorf("watching lease %q: %w", was.Name, err)
 		}
 		if err == nil {
-			var next *LeaseRecord
-			next, err = nextLease(ctx, events)
+			was, err = hear(ctx, events, was, enough)
 			events.Stop()
-			if next != nil || err != nil {
-				return next, err
+			if was == nil || err != nil {
+				return err
 			}
 		}
-		object, err := c.Typed.CoordinationV1().Leases(namespace).Get(ctx, was.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return &LeaseRecord{}, nil
+		var now *LeaseRecord
+		if now, from, err = c.listLease(ctx, namespace, was.Name); err != nil {
+			return err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("reading lease %q: %w", was.Name, err)
+		if now.object == nil || now.object.ResourceVersion != was.ResourceVersion {
+			if enough(now) || now.object == nil {
+				return nil
+			}
 		}
-		if object.ResourceVersion != was.ResourceVersion {
-			return recordOf(object), nil
+		was = now.object
+	}
+}
+
+// hear tells of what a watch brings until that is enough, which is nil, or the watch is
+// cut: then it returns what the Lease was last.
+func hear(ctx context.Context, events watch.Interface, was *coordinationv1.Lease, enough func(*LeaseRecord) bool) (*coordinationv1.Lease, error) {
+	for {
+		next, err := nextLease(ctx, events)
+		if next == nil || err != nil {
+			return was, err
+		}
+		if enough(next) || next.object == nil {
+			return nil, nil //nolint:nilnil // that was enough
+		}
+		was = next.object
+	}
+}
+
+// listLease reads a Lease, an empty record if there is none, and says from where to watch
+// it: one that has not changed for long is too old for that itself, and a watch of it
+// would be refused again and again.
+func (c *Client) listLease(ctx context.Context, namespace, name string) (record *LeaseRecord, from string, err error) {
+	list, err := c.Typed.CoordinationV1().Leases(namespace).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		return nil, "", fmt.Errorf("reading lease %q: %w", name, err)
+	}
+	for i := range list.Items {
+		if list.Items[i].Name == name {
+			return recordOf(&list.Items[i]), list.ResourceVersion, nil
 		}
 	}
+	return &LeaseRecord{}, list.ResourceVersion, nil
 }
 
 // nextLease is the next state that a watch tells of, nil if it was cut.

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -48,12 +49,16 @@ type Client struct {
 func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.UserAgent = userAgent
-	// The defaults (5 a second) are meant for controllers that run for ever; a
-	// rollout makes a few dozen requests and waits for each.
-	config.QPS, config.Burst = 50, 100
+	// No limit of our own: the default, 5 a second, is meant for controllers that run for
+	// ever. A rollout makes a few dozen requests and waits for each, but for pods that are
+	// parked together, which must not wait for each other; how many of those go abreast is
+	// bounded there. An API server that has too much to do says when to come again.
+	config.QPS = -1
+	// What is watched comes as protobuf, a fraction of JSON in bytes and in work.
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	client := &Client{config: rest.CopyConfig(config)}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return insistence{patience{fence{next, &client.held}}, &client.answered}
+		return insistence{sense{patience{fence{next, &client.held}}}, &client.answered}
 	})
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -112,8 +117,15 @@ func (c *Client) version(ctx context.Context) (string, error) {
 	answered := make(chan answer, 1)
 	go func() {
 		info, err := c.Typed.Discovery().ServerVersion()
+		if apierrors.IsForbidden(err) { // of which client-go keeps no words
+			err = fmt.Errorf("the credentials may not even do that: %w", err)
+		}
 		if err != nil {
 			answered <- answer{err: err}
+			return
+		}
+		if info.GitVersion == "" {
+			answered <- answer{err: fmt.Errorf("%w: it names no version", ErrNonsense)}
 			return
 		}
 		answered <- answer{version: info.GitVersion}
@@ -178,15 +190,15 @@ func (c *Client) Readable(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// Unreachable reports whether the API server could not be talked to at all, or
-// answered that it cannot work: a status of 500 and above, or "too many requests".
+// Unreachable reports whether the API server could not be talked to at all, answered
+// nonsense, or that it cannot work: a status of 500 and above, or "too many requests".
 func Unreachable(err error) bool {
 	_, isURL := errors.AsType[*url.Error](err)
 	_, isNet := errors.AsType[net.Error](err)
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		return status.ErrStatus.Code >= http.StatusInternalServerError || status.ErrStatus.Code == http.StatusTooManyRequests
 	}
-	return isURL || isNet
+	return isURL || isNet || errors.Is(err, ErrNonsense)
 }
 
 // Forbidden reports whether the API server refused the credentials.

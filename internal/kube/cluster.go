@@ -67,6 +67,7 @@ type Cluster struct {
 	mu       sync.Mutex
 	revision uint64
 	changed  chan struct{}        // closed and renewed with every change
+	due      time.Time            // before which nobody looks again
 	written  map[string]version   // Deployment → our last write
 	patched  map[types.UID]string // pod → resourceVersion of our last write
 }
@@ -98,7 +99,7 @@ func (c *Client) Watch(ctx context.Context, target Target) (cluster *Cluster, st
 // outside, and the bubble's clock stands still,
 // https://github.com/kubernetes/client-go/blob/v0.37.2/tools/cache/reflector.go#L446
 func (c *Client) watch(ctx context.Context, target Target, resync time.Duration) (*Cluster, error) {
-	factory := informers.NewSharedInformerFactoryWithOptions(c.Typed, resync, informers.WithNamespace(target.Namespace))
+	factory := informers.NewSharedInformerFactoryWithOptions(c.Typed, resync, informers.WithNamespace(target.Namespace), informers.WithTransform(lean))
 	cluster := &Cluster{
 		Client: c, Target: target, revision: 1,
 		services:    factory.Core().V1().Services().Lister().Services(target.Namespace),
@@ -143,13 +144,22 @@ func (c *Cluster) Next(ctx context.Context, after uint64) (rollout.State, error)
 	}
 	for {
 		c.mu.Lock()
-		revision, changed := c.revision, c.changed
+		revision, changed, due := c.revision, c.changed, c.due
 		c.mu.Unlock()
 		if revision > after {
+			if wait := time.Until(due); wait > 0 {
+				pause(ctx, wait)
+				if ctx.Err() != nil {
+					return rollout.State{}, ctx.Err()
+				}
+				continue // what has changed meanwhile is seen with the rest
+			}
+			began := time.Now()
 			state, fresh, err := c.view()
 			if err != nil {
 				return rollout.State{}, err
 			}
+			c.looked(time.Since(began))
 			if fresh {
 				state.Revision = revision
 				return state, nil

@@ -3,6 +3,7 @@ package kube
 import (
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -25,10 +26,16 @@ func (l Login) direct() *Connection {
 const leastSecret = 6
 
 // secrets are the credentials of a client, as they could turn up in a log: a key as a kubeconfig
-// has it, and each line of it. Addresses, names and certificates are none: a log that stars them
+// has it, and each line of it, and the passwords in addresses. Addresses themselves, names and certificates are none: a log that stars them
 // out says nothing.
-func secrets(config *rest.Config) []string {
+func secrets(config *rest.Config, addresses ...string) []string {
 	candidates := []string{config.BearerToken, config.Password}
+	for _, address := range addresses {
+		if parsed, err := url.Parse(address); err == nil {
+			password, _ := parsed.User.Password()
+			candidates = append(candidates, password)
+		}
+	}
 	if data, err := os.ReadFile(config.BearerTokenFile); err == nil {
 		candidates = append(candidates, string(data))
 	}
@@ -56,9 +63,19 @@ func secrets(config *rest.Config) []string {
 
 // usable says why a kubeconfig that is sound cannot work where the process runs.
 func usable(config *rest.Config, source string) error {
+	if gone := config.AuthProvider; gone != nil {
+		return fmt.Errorf("%s: its auth-provider %q is of a kind that Kubernetes 1.26 has removed: use its exec plugin, or a token", source, gone.Name)
+	}
 	plugin := config.ExecProvider
 	if plugin == nil {
 		return nil
+	}
+	const versions = "client.authentication.k8s.io/v1 and client.authentication.k8s.io/v1beta1"
+	if !slices.Contains(strings.Split(versions, " and "), plugin.APIVersion) {
+		return fmt.Errorf("%s: its exec plugin %q speaks %q: allowed are %s", source, plugin.Command, plugin.APIVersion, versions)
+	}
+	if plugin.InteractiveMode == clientcmdapi.AlwaysExecInteractiveMode {
+		return fmt.Errorf("%s: its exec plugin %q wants to be typed to (interactiveMode: Always), and nobody is there: allowed are Never and IfAvailable", source, plugin.Command)
 	}
 	if _, err := exec.LookPath(plugin.Command); err == nil {
 		return nil
@@ -72,18 +89,56 @@ func usable(config *rest.Config, source string) error {
 		"  hint: a container action has none of the runner's programs; the host action has them all%s", source, plugin.Command, hint)
 }
 
-// present says which files that a kubeconfig names cannot be read where the process runs, all of
-// them at once. Only those of the context in use count.
-func present(config *clientcmdapi.Config, name, source string) error {
+// used is what a context names: only that of a kubeconfig counts.
+type used struct {
+	cluster *clientcmdapi.Cluster
+	user    *clientcmdapi.AuthInfo
+}
+
+// inUse is what the context names in a kubeconfig that is sound so far.
+func inUse(config *clientcmdapi.Config, name string) used {
 	if name == "" {
 		name = config.CurrentContext
 	}
-	used := config.Contexts[name]
-	files := []struct{ field, path string }{{"certificate-authority", config.Clusters[used.Cluster].CertificateAuthority}}
-	if user := config.AuthInfos[used.AuthInfo]; user != nil {
-		files = append(files, []struct{ field, path string }{
-			{"client-certificate", user.ClientCertificate}, {"client-key", user.ClientKey}, {"tokenFile", user.TokenFile},
-		}...)
+	found := config.Contexts[name]
+	user := config.AuthInfos[found.AuthInfo]
+	if user == nil {
+		user = &clientcmdapi.AuthInfo{}
+	}
+	return used{config.Clusters[found.Cluster], user}
+}
+
+// sound says what could reach no server, before anybody prints it: the words of the parsers
+// quote addresses with their passwords, and those of a transport come with a second's delay.
+func sound(u used, source string) error {
+	switch {
+	case u.cluster.Server == "":
+	case !address(u.cluster.Server, "https", "http"):
+		return fmt.Errorf("%s: the server of its cluster is no address such as https://203.0.113.7:6443", source)
+	case u.cluster.ProxyURL != "" && !address(u.cluster.ProxyURL, "http", "https", "socks5"):
+		return fmt.Errorf("%s: the proxy-url of its cluster is no address such as http://proxy.example:3128: allowed are http, https and socks5", source)
+	}
+	if strings.ContainsFunc(u.user.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("%s: the token of its user holds a blank, a line break or another character that no token has", source)
+	}
+	return nil
+}
+
+// address reports whether a text is one, of such a scheme. Without any it is of the first.
+func address(text string, schemes ...string) bool {
+	if !strings.Contains(text, "://") {
+		text = schemes[0] + "://" + text
+	}
+	parsed, err := url.Parse(text)
+	return err == nil && slices.Contains(schemes, parsed.Scheme) && parsed.Hostname() != ""
+}
+
+// present says which files that a kubeconfig names cannot be read where the process runs, all of
+// them at once.
+func present(u used, source string) error {
+	files := []struct{ field, path string }{
+		{"certificate-authority", u.cluster.CertificateAuthority}, {"client-certificate", u.user.ClientCertificate},
+		{"client-key", u.user.ClientKey}, {"tokenFile", u.user.TokenFile},
 	}
 	var missing []string
 	for _, file := range files {
@@ -102,8 +157,13 @@ func present(config *clientcmdapi.Config, name, source string) error {
 		source, strings.Join(missing, ", "))
 }
 
-// readable reports whether a file can be read.
+// readable reports whether a file can be read, and to its end: a device has none, and a pipe may
+// keep one waiting.
 func readable(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return os.ErrInvalid
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return err

@@ -149,3 +149,13 @@ func TestSecrets(t *testing.T) {
 		}))
 	require.Empty(t, secrets(&rest.Config{Password: "a"}), "stars in every word hide more than a password of one letter")
 }
+
+// TestDevicesAreNoFiles: what never ends is not read.
+func TestDevicesAreNoFiles(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/dev/zero", t.TempDir()} {
+		_, err := Connect(Login{Kubeconfig: strings.Replace(config("blue", "game"), "token: THE-SECRET", "tokenFile: "+path, 1)})
+		require.ErrorContains(t, err, fmt.Sprintf("the kubeconfig input names files that cannot be read here: tokenFile %q", path))
+	}
+	require.NoError(t, readable(write(t, "")))
+}

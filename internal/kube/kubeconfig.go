@@ -64,7 +64,11 @@ func Connect(l Login) (*Connection, error) {
 	if err = check(raw, l.Context, source); err != nil {
 		return nil, err
 	}
-	if err = present(raw, l.Context, source); err != nil {
+	used := inUse(raw, l.Context)
+	if err = sound(used, source); err != nil {
+		return nil, err
+	}
+	if err = present(used, source); err != nil {
 		return nil, err
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, l.Context, &clientcmd.ConfigOverrides{}, nil)
@@ -83,7 +87,19 @@ func Connect(l Login) (*Connection, error) {
 	if err = usable(config, source); err != nil {
 		return nil, err
 	}
-	return &Connection{Config: config, Namespace: namespace, Context: name, Source: source, TokenExpires: expiry(config.BearerToken), Secrets: secrets(config)}, nil
+	return &Connection{
+		Config: config, Namespace: namespace, Context: name, Source: source, TokenExpires: expiry(config.BearerToken),
+		Secrets: secrets(config, used.cluster.Server, used.cluster.ProxyURL),
+	}, nil
+}
+
+// Server is the address of the API server as it may be shown.
+func (c *Connection) Server() string {
+	server, err := url.Parse(c.Config.Host)
+	if err != nil {
+		return c.Config.Host
+	}
+	return server.Redacted()
 }
 
 // Loopback reports whether the server is on the very machine, or container, that the
@@ -118,6 +134,17 @@ func expiry(token string) time.Time {
 // ones may be credentials, such as base64 that was cut off.
 const longestShown = 120
 
+// encoded reports whether a value is rather base64 than a path, of whatever that may be, or a
+// token, https://www.rfc-editor.org/rfc/rfc7519#section-3.1
+func encoded(value string) bool {
+	const shortest = 32
+	if strings.HasPrefix(value, "eyJ") {
+		return true
+	}
+	_, err := base64.StdEncoding.DecodeString(value)
+	return err == nil && len(value) >= shortest && !strings.HasPrefix(value, "/")
+}
+
 // read loads the kubeconfig and says where it came from, never what it says.
 func (l Login) read() (*clientcmdapi.Config, string, error) {
 	if text, ok := inline(l.Kubeconfig); ok {
@@ -129,7 +156,7 @@ func (l Login) read() (*clientcmdapi.Config, string, error) {
 		}
 		return config, source, nil
 	}
-	if len(l.Kubeconfig) > longestShown {
+	if len(l.Kubeconfig) > longestShown || encoded(l.Kubeconfig) {
 		if _, err := os.Stat(l.Kubeconfig); err != nil { // its own words quote the value
 			return nil, "", fmt.Errorf("input %q is neither a path nor a readable kubeconfig (YAML or base64 of it)", "kubeconfig")
 		}
@@ -144,6 +171,8 @@ func (l Login) read() (*clientcmdapi.Config, string, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, source, fmt.Errorf("no kubeconfig at %s: set the input %q to a path, to YAML or base64 text, or to %q%s",
 			source, "kubeconfig", inCluster, l.nothingGiven())
+	case err != nil && strings.Contains(err.Error(), "is registered for version"):
+		return nil, source, fmt.Errorf("%s is no kubeconfig: it holds an object of another kind", source)
 	case err != nil:
 		return nil, source, fmt.Errorf("reading %s: %w", source, err)
 	}

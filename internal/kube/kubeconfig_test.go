@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 )
 
 // config is a kubeconfig with one context.
@@ -119,4 +121,28 @@ func TestConnectNeverGuessesTheClusterItRunsIn(t *testing.T) {
 	}
 	_, err := Connect(Login{Kubeconfig: inCluster})
 	require.ErrorContains(t, err, `input "kubeconfig" is "in-cluster"`) // there is no token here: it was tried
+}
+
+// TestAddressesWithPasswords: they are shown without, and nothing that a log could hold of them
+// is left out of what is starred.
+func TestAddressesWithPasswords(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(config("blue", "game"), "https://blue.example.com:6443",
+		`https://ci:pass-of-the-server@blue.example.com:6443", proxy-url: "http://ci:pass-of-the-proxy@proxy:3128`, 1)
+	found, err := Connect(Login{Kubeconfig: text})
+	require.NoError(t, err)
+	require.Equal(t, "https://ci:xxxxx@blue.example.com:6443", found.Server())
+	require.Subset(t, found.Secrets, []string{"pass-of-the-server", "pass-of-the-proxy"})
+	require.Equal(t, "no address %", (&Connection{Config: &rest.Config{Host: "no address %"}}).Server())
+}
+
+// TestEncoded: what is rather a secret than a path is not shown as one.
+func TestEncoded(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{
+		"eyJhbGciOiJSUzI1NiJ9.e30.c2ln": true, "VEhFLVNFQ1JFVC1UT0tFTiBpcyBsb25n": true,
+		"/home/runner/work/temp/kubeconfig/of/it": false, "k8s/kubeconfig": false, "kubeconfig": false, "ci.kubeconfig.yaml.of.the.project": false,
+	} {
+		require.Equal(t, want, encoded(value), value)
+	}
 }

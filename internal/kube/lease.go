@@ -187,22 +187,18 @@ func (l *Lease) keep(ctx context.Context) {
 func (l *Lease) guard(ctx context.Context) {
 	for ctx.Err() == nil {
 		l.mu.Lock()
-		object, gone := l.object, l.gone
+		object := l.object
 		l.mu.Unlock()
-		if gone != nil {
-			return
+		err := l.client.followLease(ctx, l.namespace, object, l.see)
+		if err == nil {
+			return // it is not ours any more
 		}
-		record, err := l.client.awaitLease(ctx, l.namespace, object)
-		if err != nil {
-			pause(ctx, time.Second) // the API server is away; renewals find out for how long
-			continue
-		}
-		l.see(record)
+		pause(ctx, time.Second) // the API server is away; renewals find out for how long
 	}
 }
 
-// see takes note of what a Lease has become.
-func (l *Lease) see(record *LeaseRecord) {
+// see takes note of what a Lease has become, and reports whether it is lost.
+func (l *Lease) see(record *LeaseRecord) (lost bool) {
 	switch {
 	case record.object == nil:
 		l.lose(fmt.Errorf("%w: the lease was deleted", rollout.ErrLost))
@@ -214,6 +210,9 @@ func (l *Lease) see(record *LeaseRecord) {
 		l.mu.Unlock()
 		l.lose(&TakenOverError{record.Seized})
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gone != nil
 }
 
 // lose ends the Lease for us.

@@ -75,7 +75,7 @@ func (c *Cluster) Logs(ctx context.Context, pod string, lines int) (string, erro
 			last = err
 			continue
 		}
-		text, err := io.ReadAll(stream)
+		text, err := io.ReadAll(io.LimitReader(stream, maxLog)) // whatever the API server makes of the limit
 		stream.Close()
 		if err == nil {
 			return string(text), nil

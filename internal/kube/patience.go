@@ -27,20 +27,36 @@ func (p patience) RoundTrip(request *http.Request) (*http.Response, error) {
 		fmt.Errorf("the API server did not answer within %s: %w", answersIn, context.DeadlineExceeded))
 	response, err := p.next.RoundTrip(request.WithContext(ctx))
 	if err != nil {
-		if ctx.Err() != nil && request.Context().Err() == nil {
-			err = context.Cause(ctx)
-		}
+		err = overdue(ctx, request, err)
 		cancel()
 		return nil, err
 	}
-	response.Body = cancelling{response.Body, cancel}
+	response.Body = cancelling{response.Body, cancel, func(err error) error { return overdue(ctx, request, err) }}
 	return response, nil
+}
+
+// overdue is an error of a request, in the words of the time-out if that has ended it.
+func overdue(ctx context.Context, request *http.Request, err error) error {
+	if ctx.Err() != nil && request.Context().Err() == nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // cancelling ends the time-out of an answer that has been read.
 type cancelling struct {
 	io.ReadCloser
-	cancel context.CancelFunc
+	cancel  context.CancelFunc
+	overdue func(error) error
+}
+
+// Read implements io.Reader.
+func (c cancelling) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // a reader's end is io.EOF itself
+		err = c.overdue(err)
+	}
+	return n, err
 }
 
 // Close implements io.Closer.

@@ -83,6 +83,7 @@ func TestPatienceCoversTheBody(t *testing.T) {
 		require.NoError(t, err)
 		_, err = io.ReadAll(response.Body)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "the API server did not answer within 30s")
 		require.Equal(t, answersIn, time.Since(began))
 		require.NoError(t, response.Body.Close())
 	})

@@ -137,7 +137,7 @@ func (p *ProberPod) hopeless(ctx context.Context, t rollout.Trouble, age time.Du
 	if t.Reason == "" || t.Fatal {
 		return t.Fatal
 	}
-	coming := t.Reason == rollout.ReasonUnschedulable && p.cluster.Coming(ctx, t.Pod)
+	coming := t.Reason == rollout.ReasonUnschedulable && p.cluster.Coming(ctx)[t.Pod]
 	return age >= rollout.Grace && !coming
 }
 

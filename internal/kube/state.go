@@ -165,8 +165,8 @@ func released(state *rollout.State, s snapshot, pod *corev1.Pod) {
 
 // member is a pod by its name, and whether it is about to go.
 func member(pod *corev1.Pod, side probe.Version) rollout.Member {
-	ends := pod.DeletionTimestamp != nil
-	return rollout.Member{Pod: pod.Name, Side: side, Parked: isParked(pod) && !ends, Leaving: isParked(pod) || ends, Ready: ready(pod)}
+	parked, ends := isParked(pod), pod.DeletionTimestamp != nil
+	return rollout.Member{Pod: pod.Name, Side: side, Parked: parked && !ends, Leaving: parked || ends, Ready: ready(pod)}
 }
 
 func finished(pod *corev1.Pod) bool {

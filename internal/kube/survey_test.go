@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -114,4 +115,36 @@ func TestDenied(t *testing.T) {
 	denied, err := (&Client{Typed: typed}).Denied(t.Context(), namespace, []Right{{"get", "", "pods", "log"}, {"patch", "apps", "deployments", "scale"}, {"patch", "", "pods", ""}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"patch deployments/scale (apps)", "patch pods"}, denied)
+}
+
+// TestDeniedKeepsTheOrder: many are asked for at a time, and told as they were named.
+func TestDeniedKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	typed := fake.NewClientset()
+	away := ""
+	typed.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		review, _ := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
+		if away != "" && review.Spec.ResourceAttributes.Resource >= away {
+			return true, nil, apierrors.NewServiceUnavailable("away")
+		}
+		return true, review, nil // allowed is false
+	})
+	var rights []Right
+	var names []string
+	for i := range 40 {
+		rights = append(rights, Right{"get", "", fmt.Sprintf("r%02d", i), ""})
+		names = append(names, rights[i].String())
+	}
+	client := &Client{Typed: typed}
+	denied, err := client.Denied(t.Context(), namespace, rights)
+	require.NoError(t, err)
+	require.Equal(t, names, denied)
+	require.Len(t, typed.Actions(), len(rights), "each once")
+
+	typed.ClearActions()
+	away = "r00"
+	_, err = client.Denied(t.Context(), namespace, rights)
+	require.ErrorContains(t, err, "asking whether the credentials may get r0")
+	require.ErrorContains(t, err, "away")
+	require.Less(t, len(typed.Actions()), 2*8, "the others are not asked for any more")
 }

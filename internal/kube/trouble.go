@@ -135,15 +135,21 @@ func shortage(d *appsv1.Deployment, side probe.Version) (rollout.Trouble, bool) 
 	return rollout.Trouble{}, false
 }
 
-// Coming implements rollout.Scout by what autoscalers of nodes say of a pod,
+// Coming implements rollout.Scout by what autoscalers of nodes say of pods,
 // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#what-events-are-emitted-by-ca
 // and https://karpenter.sh/docs/troubleshooting/
-func (c *Cluster) Coming(ctx context.Context, pod string) bool {
-	events, err := c.Typed.CoreV1().Events(c.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + pod})
-	if err != nil {
-		return false // nothing is known
+func (c *Cluster) Coming(ctx context.Context) map[string]bool {
+	coming := map[string]bool{}
+	for _, reason := range []string{"TriggeredScaleUp", "Nominated"} {
+		events, err := c.Typed.CoreV1().Events(c.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Pod,reason=" + reason})
+		if err != nil {
+			continue // nothing is known
+		}
+		for i := range events.Items {
+			coming[events.Items[i].InvolvedObject.Name] = true
+		}
 	}
-	return slices.ContainsFunc(events.Items, func(e corev1.Event) bool { return e.Reason == "TriggeredScaleUp" || e.Reason == "Nominated" })
+	return coming
 }
 
 // condition finds a condition of the pod.

@@ -175,24 +175,31 @@ func TestShortage(t *testing.T) {
 	}
 }
 
-// TestComing: an autoscaler's event is for one pod.
+// TestComing: an autoscaler's events are for pods. As many as there are, they are asked for
+// at once.
 func TestComing(t *testing.T) {
 	t.Parallel()
+	event := func(pod, reason string) corev1.Event {
+		return corev1.Event{InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: pod}, Reason: reason}
+	}
+	all := map[string][]corev1.Event{
+		"involvedObject.kind=Pod,reason=TriggeredScaleUp": {event("a", "TriggeredScaleUp"), event("b", "TriggeredScaleUp"), event("a", "TriggeredScaleUp")},
+		"involvedObject.kind=Pod,reason=Nominated":        {event("c", "Nominated")},
+	}
 	typed := fake.NewClientset()
 	typed.PrependReactor("list", "events", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		list, _ := action.(clienttesting.ListActionImpl)
 		require.Equal(t, namespace, list.Namespace)
-		reason := map[string]string{
-			"involvedObject.kind=Pod,involvedObject.name=a": "TriggeredScaleUp", "involvedObject.kind=Pod,involvedObject.name=b": "Nominated",
-			"involvedObject.kind=Pod,involvedObject.name=c": "FailedScheduling",
-		}[list.ListOptions.FieldSelector]
-		if reason == "" {
+		events, known := all[list.ListOptions.FieldSelector]
+		if !known {
 			return true, nil, errors.New("forbidden")
 		}
-		return true, &corev1.EventList{Items: []corev1.Event{{Reason: reason}}}, nil
+		return true, &corev1.EventList{Items: events}, nil
 	})
 	cluster := &Cluster{Client: &Client{Typed: typed}, Target: Target{Namespace: namespace}}
-	for pod, coming := range map[string]bool{"a": true, "b": true, "c": false, "d": false} {
-		require.Equal(t, coming, cluster.Coming(t.Context(), pod), pod)
-	}
+	require.Equal(t, map[string]bool{"a": true, "b": true, "c": true}, cluster.Coming(t.Context()))
+	require.Len(t, typed.Actions(), 2)
+
+	delete(all, "involvedObject.kind=Pod,reason=TriggeredScaleUp")
+	require.Equal(t, map[string]bool{"c": true}, cluster.Coming(t.Context()), "what cannot be read is not known")
 }

@@ -22,8 +22,16 @@ func (l *look) disguised() Problems {
 
 func (s strange) problem() Problem {
 	return Problem{Place: s.place,
-		Message: fmt.Sprintf("a %s (U+%04X) where only a space can stand", strangeName(s.char), s.char),
+		Message: fmt.Sprintf("%s (U+%04X) where only a space can stand", article(strangeName(s.char)), s.char),
 		Hint:    "replace it by spaces; copying from a web page often brings it along"}
+}
+
+// article puts the one that it takes before a word.
+func article(word string) string {
+	if strings.ContainsRune("aeiou", rune(word[0])) {
+		return "an " + word
+	}
+	return "a " + word
 }
 
 // explain says why a document cannot be read, in the words of who wrote it if it can
@@ -94,6 +102,10 @@ func (l *look) parserProblems(err error) Problems {
 	match := syntaxError.FindStringSubmatch(strings.SplitN(err.Error(), "\n", 2)[0])
 	if match == nil {
 		return Problems{{Place: l.doc.start(), Message: err.Error()}}
+	}
+	if strings.HasPrefix(match[2], "invalid map key:") { // followed by how Go writes it
+		return Problems{{Place: l.doc.start(), Message: "a key is a mapping or a list, and has to be a text",
+			Hint: "a template has to be rendered first; text that begins with a brace or a bracket stands in quotes"}}
 	}
 	line := index(match[1])
 	// The parser, unlike its scanner, counts lines from 0:

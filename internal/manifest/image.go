@@ -25,9 +25,15 @@ func ParseSubstitution(line string) (Substitution, error) {
 		if s.From == "" {
 			return s, fmt.Errorf("%q: nothing stands before \"=\"", line)
 		}
+		if s.Ref == "" {
+			return s, fmt.Errorf("%q: nothing stands behind \"=\"", line)
+		}
 	}
 	if _, err := reference.ParseNormalizedNamed(s.Ref); err != nil {
-		return s, fmt.Errorf("%q is no image: %w", s.Ref, err)
+		if s.From == "" {
+			return s, fmt.Errorf("%q is no image: %w", line, err)
+		}
+		return s, fmt.Errorf("%q: %q is no image: %w", line, s.Ref, err)
 	}
 	return s, nil
 }
@@ -68,7 +74,33 @@ func (s Set) Substitute(lines []string) error {
 			})
 		}
 	}
-	return problems.orNil()
+	return append(problems, s.imageProblems()...).orNil()
+}
+
+// imageProblems are images that no node could pull, such as those with a variable that nobody
+// filled in: an API server takes them.
+func (s Set) imageProblems() Problems {
+	var problems Problems
+	for _, object := range s.Objects {
+		if !isWorkload(object) {
+			continue
+		}
+		for _, container := range containers(object, "initContainers", "containers") {
+			image := text(container, "image")
+			_, err := reference.ParseNormalizedNamed(image)
+			if image == "" || err == nil {
+				continue
+			}
+			problem := Problem{Place: object.Place, Message: fmt.Sprintf("%s: container %q has image %q, which is none", object.Title(), text(container, "name"), image)}
+			if strings.Contains(image, "$") {
+				problem.Hint = "fill the variable in before, or let input \"images\" name the image"
+			} else {
+				problem.Message += ": " + err.Error()
+			}
+			problems = append(problems, problem)
+		}
+	}
+	return problems
 }
 
 // fits reports whether a container gets the image of this line.

@@ -70,6 +70,22 @@ func TestSubstitute(t *testing.T) {
 	}
 	err := manifest.Set{}.Substitute([]string{"A:1", "x=", "=y"})
 	require.ErrorContains(t, err, `"A:1" is no image`)
-	require.ErrorContains(t, err, `"" is no image`)
+	require.ErrorContains(t, err, `"x=": nothing stands behind "="`)
 	require.ErrorContains(t, err, `nothing stands before "="`)
+}
+
+// TestImagesOfNobody: what no node could pull is found before anything is applied, but not if
+// something takes its place.
+func TestImagesOfNobody(t *testing.T) {
+	t.Parallel()
+	for image, says := range map[string]string{
+		"${IMAGE}":   `-:1: Deployment "lobby": container "proxy" has image "${IMAGE}", which is none` + "\n  hint: fill the variable in before, or let input \"images\" name the image",
+		"Acme/Proxy": `-:1: Deployment "lobby": container "proxy" has image "Acme/Proxy", which is none: invalid reference format: repository name (Proxy) must be lowercase`,
+		"proxy:":     `-:1: Deployment "lobby": container "proxy" has image "proxy:", which is none: invalid reference format`,
+	} {
+		set, _, err := manifest.Read([]string{"-"}, nil, strings.NewReader(strings.TrimPrefix(strings.Replace(twoContainers, "image: nginx", "image: '"+image+"'", 1), "\n")))
+		require.NoError(t, err)
+		require.EqualError(t, set.Substitute(nil), strings.Replace(says, "-:1", "standard input:1", 1))
+		require.NoError(t, set.Substitute([]string{"lobby/proxy=envoy:1"}))
+	}
 }

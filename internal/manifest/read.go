@@ -91,12 +91,30 @@ func readOne(name string, files fs.FS, stdin io.Reader) ([]byte, error) {
 	case isKustomization(path.Base(name)):
 		return render(files, name)
 	case name != standardInput:
-		return fs.ReadFile(files, name)
+		file, err := files.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = file.Close() }() // only read from
+		return whole(file)
 	}
 	if stdin == nil {
 		return nil, errors.New("there is none")
 	}
-	return io.ReadAll(stdin)
+	return whole(stdin)
+}
+
+// mostRead is the most that is read of one file: an API server takes objects of some megabytes,
+// and a device has no end.
+const mostRead = 64 << 20
+
+// whole is all that is to be read.
+func whole(from io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(from, mostRead+1))
+	if err == nil && len(data) > mostRead {
+		err = fmt.Errorf("it holds more than %d MiB", mostRead>>20)
+	}
+	return data, err
 }
 
 // resolve is the files that one source names.

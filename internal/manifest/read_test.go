@@ -104,3 +104,21 @@ func TestDir(t *testing.T) {
 		require.Equal(t, []string{"ConfigMap/a"}, titles(set.Objects), source)
 	}
 }
+
+// endless is a file such as /dev/zero.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	clear(p)
+	e.read += len(p)
+	return len(p), nil
+}
+
+// TestReadIsBounded: what has no end is not waited for.
+func TestReadIsBounded(t *testing.T) {
+	t.Parallel()
+	var input endless
+	_, _, err := manifest.Read([]string{"-"}, nil, &input)
+	require.EqualError(t, err, "-: it cannot be read: it holds more than 64 MiB")
+	require.Less(t, input.read, 80<<20)
+}

@@ -65,7 +65,10 @@ func labelProblems(o Object) Problems {
 	for _, path := range paths {
 		labels, _ := field(o.Object, strings.Split(path, ".")...).(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(labels)) {
-			if _, ok := labels[name].(string); !ok {
+			if labels[name] == nil {
+				problems = append(problems, Problem{Place: o.Place, Message: fmt.Sprintf("%s: %s has %s without a value", o.Title(), path, name),
+					Hint: fmt.Sprintf("an empty one is written as a text: %s: \"\"", name)})
+			} else if _, ok := labels[name].(string); !ok {
 				problems = append(problems, Problem{Place: o.Place,
 					Message: fmt.Sprintf("%s: %s has %s: %v, which is not a text", o.Title(), path, name, labels[name]),
 					Hint:    fmt.Sprintf("put it in quotes: %s: \"%v\"", name, labels[name])})

@@ -75,7 +75,7 @@ func Parse(text string) ([]rollout.Query, error) {
 func decode(text string) (any, error) {
 	data, err := yaml.YAMLToJSONStrict([]byte(text))
 	if err != nil {
-		because := strings.TrimPrefix(err.Error(), "yaml: ")
+		because := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "unmarshal errors:\n  ", ""), "yaml: ")
 		if strings.Contains(because, "unsupported value") { // JSON has no such numbers
 			because = "a number in it is .nan or .inf, and bounds have to be finite"
 		}

@@ -36,10 +36,15 @@ func NewServer(address, token string, getenv func(string) string) (Server, error
 		user, password, _ := strings.Cut(authority[:at], ":")
 		s.user, s.password, host = e.credential(user), e.credential(password), authority[at+1:]
 	}
-	s.token = e.expand(token)
+	bearer := expander{getenv: getenv}
+	s.token = bearer.expand(token)
+	if bearer.err != nil {
+		bearer.err = fmt.Errorf("input \"prometheus-token\": %w", bearer.err)
+	}
 	parsed, err := url.Parse(e.expand(before + host + after))
-	if e.err != nil {
-		return Server{}, e.err
+	e.secrets = append(e.secrets, bearer.secrets...)
+	if failed := errors.Join(e.err, bearer.err); failed != nil {
+		return Server{}, failed
 	}
 	if err != nil {
 		return Server{}, errors.New(allowedAddress)
@@ -55,7 +60,7 @@ func NewServer(address, token string, getenv func(string) string) (Server, error
 	case s.token != "" && s.user+s.password != "":
 		return Server{}, errors.New("it holds a user while input \"prometheus-token\" is given: leave one of them out")
 	case strings.ContainsAny(s.token, "\r\n"):
-		return Server{}, errors.New("input \"prometheus-token\" has to stand on one line")
+		return Server{}, errors.New("input \"prometheus-token\": it has to stand on one line")
 	}
 	s.address, s.Secrets = strings.TrimRight(parsed.String(), "/"), e.secrets
 	s.keep(s.password, s.token)

@@ -53,9 +53,9 @@ func TestNewServerProblems(t *testing.T) {
 		{address: "http://u:hunter2@host/#graph", want: allowed},
 		{address: "http://u:${MISSING}@host", want: "the environment variable MISSING is empty or not there"},
 		{address: "http://u:${MISS ING}@host", want: "after ${ allowed are the name of an environment variable and then }"},
-		{address: "http://host", token: "${hunter2", want: "after ${ allowed are the name of an environment variable and then }"},
+		{address: "http://host", token: "${hunter2", want: `input "prometheus-token": after ${ allowed are the name of an environment variable and then }`},
 		{address: "http://u:hunter2@host", token: "t", want: `it holds a user while input "prometheus-token" is given: leave one of them out`},
-		{address: "http://host", token: "${LINES}", want: `input "prometheus-token" has to stand on one line`},
+		{address: "http://host", token: "${LINES}", want: `input "prometheus-token": it has to stand on one line`},
 	} {
 		_, err := metric.NewServer(row.address, row.token, environment)
 		require.EqualError(t, err, row.want, row.address)

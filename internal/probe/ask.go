@@ -31,6 +31,8 @@ func Ask(ctx context.Context, connection net.Conn, port Port, address netip.Addr
 	if answer == nil {
 		answer = slices.Clone(c.buffer[:c.received])
 	}
+	answer = answer[:min(len(answer), MaxAnswer)]
+	answer = port.shown(answer)
 	if err == nil {
 		c.part(port.Exchange)
 	}
@@ -38,7 +40,7 @@ func Ask(ctx context.Context, connection net.Conn, port Port, address netip.Addr
 		return answer, ctx.Err()
 	}
 	if err != nil {
-		return answer, fmt.Errorf("port %s: %w", port, plain(err))
+		return answer, fmt.Errorf("port %s: %w", port, brief(plain(err)))
 	}
 	return answer, nil
 }

@@ -100,3 +100,26 @@ func TestAskIsPolite(t *testing.T) {
 	require.ErrorContains(t, err, "no answer")
 	require.Less(t, time.Since(began), 30*time.Second)
 }
+
+// TestAnswersHoldNoSecrets: a server that repeats what was said to it tells nobody else, neither
+// through a flow nor through a pod that is asked directly.
+func TestAnswersHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2-hunter2"
+	login := NewScript(Step{Send: []byte("login " + secret + "\n"), Until: UntilLine})
+	server := serveTCP(t, "127.0.0.1", func(c net.Conn) { say("old welcomes " + hear(c))(c) })
+	server.Exchange, server.Secrets = login, []string{"another", secret}
+	answer, err := Ask(t.Context(), connect(t, "tcp", server), server, loopback()[0], 5*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, "old welcomes login ***\n", string(answer))
+	flows := sample(t, Options{Ports: []Port{server}, Addresses: loopback(), Classifier: oldAndNew(t), Rate: 1000, Count: 3})
+	require.Len(t, flows, 3)
+	for _, flow := range flows {
+		require.Equal(t, "old welcomes login ***\n", string(flow.Answer))
+		require.Equal(t, Stable, flow.Version)
+	}
+	server.Secrets = nil
+	answer, err = Ask(t.Context(), connect(t, "tcp", server), server, loopback()[0], 5*time.Second)
+	require.NoError(t, err)
+	require.Contains(t, string(answer), secret, "the server does repeat it")
+}

@@ -32,6 +32,8 @@ type conversation struct {
 
 	buffer   []byte    // of MaxAnswer bytes
 	received int       // bytes of it that were heard
+	room     int       // bytes that a parser may still read
+	broken   error     // why a parser could not, the last time: it may not tell
 	answer   []byte    // what is to be classified, if not that
 	heard    time.Time // of the first byte
 	resent   int
@@ -48,6 +50,10 @@ type conversation struct {
 	ended  bool // cut off for good: no socket may be opened any more
 }
 
+// mostParsed is how much a parser reads of one answer, of which it shows no more than
+// MaxAnswer: what frames, compresses or goes before that is not as long.
+const mostParsed = 16 * MaxAnswer
+
 var (
 	errFull = errors.New("the answer is longer than is read")
 	errCut  = errors.New("the sampling has ended")
@@ -60,7 +66,7 @@ func (c *conversation) reset(p Port, address netip.Addr, begin time.Time, timeou
 	c.begin, c.deadline = begin, begin.Add(p.Timeouts.total(timeout))
 	c.due = c.limit(begin, c.limits.Connect)
 	c.received, c.answer, c.heard, c.resent = 0, nil, time.Time{}, 0
-	c.over, c.name, c.lingers = nil, "", false
+	c.over, c.name, c.lingers, c.room = nil, "", false, mostParsed
 }
 
 // limit is when a phase that begins then has to be over, if it may last so long; 0 is
@@ -219,9 +225,14 @@ func (c *conversation) record(n int) {
 }
 
 // Read lets a parser read, and keeps a copy in the buffer while it lasts. The
-// flow's deadline applies.
+// flow's deadline applies, and mostParsed.
 func (c *conversation) Read(p []byte) (int, error) {
-	n, err := c.stream().Read(p)
+	if c.room <= 0 {
+		c.broken = errFull
+		return 0, errFull
+	}
+	n, err := c.stream().Read(p[:min(len(p), c.room)])
+	c.room, c.broken = c.room-n, err
 	copied := copy(c.buffer[c.received:], p[:n])
 	c.record(copied)
 	return n, err

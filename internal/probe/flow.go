@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"time"
@@ -51,6 +52,20 @@ type Port struct {
 
 	Timeouts Timeouts
 	Rate     float64 // most flows a second, whatever the sampler's rate; 0: no limit of its own
+
+	// Secrets are said by the exchange. A server may repeat them, and answers are kept, learned
+	// from and shown: they have stars in their place.
+	Secrets []string
+}
+
+// shown is an answer without the secrets of the port, of whose bytes it may be a copy.
+func (p Port) shown(answer []byte) []byte {
+	for _, secret := range p.Secrets {
+		if bytes.Contains(answer, []byte(secret)) {
+			answer = bytes.ReplaceAll(answer, []byte(secret), []byte("***"))
+		}
+	}
+	return answer
 }
 
 // Timeouts bound the phases of a flow; 0 is no bound but that of the whole flow.

@@ -22,7 +22,8 @@ type health struct{}
 const (
 	healthPath   = "/grpc.health.v1.Health/Check"
 	healthStream = 1
-	mostFrames   = 1000 // of a server that never comes to the point
+	mostFrames   = 1000    // of a server that never comes to the point
+	mostFrame    = 1 << 14 // bytes: the others' word counts only if we allow more, RFC 9113, section 4.2
 
 	grpcOK            = "0"
 	grpcUnimplemented = "12" // there is no health service: an answer all the same
@@ -49,6 +50,7 @@ func (health) hold(c *conversation) error {
 	framer := http2.NewFramer(c.stream(), c)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	framer.MaxHeaderListSize = MaxAnswer
+	framer.SetMaxReadFrameSize(mostFrame)
 	var r reply
 	for range mostFrames {
 		frame, err := framer.ReadFrame()
@@ -110,6 +112,9 @@ func (r *reply) take(framer *http2.Framer, frame http2.Frame) error {
 		}
 	case *http2.MetaHeadersFrame:
 		r.headers(frame)
+		if r.text.Len() > MaxAnswer {
+			return errFull
+		}
 	case *http2.DataFrame:
 		r.body = append(r.body, frame.Data()...)
 		if len(r.body) > MaxAnswer {

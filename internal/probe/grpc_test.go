@@ -175,6 +175,8 @@ func FuzzReply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, heard []byte) {
 		framer := http2.NewFramer(io.Discard, bytes.NewReader(heard))
 		framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		framer.MaxHeaderListSize = MaxAnswer
+		framer.SetMaxReadFrameSize(mostFrame)
 		var r reply
 		for !r.ended {
 			frame, err := framer.ReadFrame()
@@ -189,6 +191,7 @@ func FuzzReply(f *testing.F) {
 			require.Len(t, r.fields[":status"], 3)
 		}
 		require.LessOrEqual(t, len(r.body), 2*MaxAnswer)
+		require.LessOrEqual(t, r.text.Len(), 5*MaxAnswer)
 		require.NotContains(t, r.text.String(), "\r")
 	})
 }

@@ -37,6 +37,9 @@ func (r request) hold(c *conversation) error {
 	return err
 }
 
+// mostKept is how long an answer may be on a connection that is kept.
+const mostKept = 64 << 20
+
 // head is what a response says before its body.
 type head struct {
 	code   int
@@ -47,6 +50,10 @@ type head struct {
 // ask sends one request, with "close" or "keep-alive", and leaves the answer in
 // c.answer.
 func (r request) ask(c *conversation, connection string) (head, error) {
+	c.room, c.broken = mostParsed, nil
+	if connection == "keep-alive" { // the rest of the body has to be read before the next answer
+		c.room = mostKept
+	}
 	c.said = r.get(c, connection, c.said[:0])
 	if err := c.send(c.said); err != nil {
 		return head{}, err
@@ -56,6 +63,9 @@ func (r request) ask(c *conversation, connection string) (head, error) {
 	}
 	c.reader.Reset(c)
 	response, err := readFinal(c.reader)
+	if err != nil && c.broken != nil && !errors.Is(c.broken, io.EOF) {
+		err = c.broken // of half a line the parser says that it is malformed
+	}
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) && c.received == 0 {
 			return head{}, errSilent

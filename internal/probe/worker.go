@@ -3,6 +3,8 @@ package probe
 import (
 	"bytes"
 	"context"
+	"errors"
+	"strings"
 	"time"
 )
 
@@ -51,12 +53,23 @@ func (w *worker) flow(ctx context.Context, s slot) Flow {
 // judge classes the flow and says whose it is.
 func (w *worker) judge(f *Flow, err error) {
 	c := &w.conversation
-	f.Class, f.Err = classOf(err), err
+	f.Class, f.Err = classOf(err), brief(err)
 	f.Answer = c.answer
 	if f.Answer == nil && (f.Class == Answered || c.received > 0) {
 		f.Answer = bytes.Clone(c.buffer[:c.received])
 	}
+	f.Answer = f.Answer[:min(len(f.Answer), MaxAnswer)]
+	f.Answer = w.run.options.Ports[f.Port].shown(f.Answer)
 	w.run.options.Classifier.Attribute(f)
+}
+
+// brief is an error that does not quote at length what a server said.
+func brief(err error) error {
+	const longest = 300
+	if err == nil || len(err.Error()) <= longest {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(err.Error()[:longest], "") + "…")
 }
 
 // started counts a flow that begins.

@@ -61,7 +61,11 @@ func (p page) alert() string {
 	if kind == "" {
 		return ""
 	}
-	lines := []string{"> [!" + kind + "]", fmt.Sprintf("> **%s**%s.", words(p.Reason), p.where())}
+	first := fmt.Sprintf("**%s**%s.", words(p.Reason), p.where())
+	if p.asked() {
+		kind, first = "NOTE", "**Nothing failed**: a rollback was asked for."
+	}
+	lines := []string{"> [!" + kind + "]", "> " + first}
 	for _, sentence := range p.why() {
 		lines = append(lines, ">", "> "+sentence)
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +53,21 @@ func firstVersion() *rollout.Record {
 	return ended(r, rollout.Promoted, rollout.ReasonPass, 0)
 }
 
+// askedBack is what command rollback leaves: nothing had failed.
+func askedBack() *rollout.Record {
+	r := ended(lobby(), rollout.RolledBack, rollout.ReasonPass, 0)
+	r.Message, r.Rollback = `"lobby" serves with 10 pods, as before the rollout.`, &rollout.RollbackRecord{Took: 9 * time.Second, Stable: 10}
+	return r
+}
+
+// TestAskedBackIsNoFailure: a rollback that somebody wanted alarms nobody.
+func TestAskedBackIsNoFailure(t *testing.T) {
+	t.Parallel()
+	text := string(markdown(t, askedBack(), "1.0.0"))
+	require.Contains(t, text, "> [!NOTE]\n> **Nothing failed**: a rollback was asked for.\n>\n> \"lobby\" serves with 10 pods")
+	require.NotContains(t, text, "gate passed")
+}
+
 func TestHeadlines(t *testing.T) {
 	t.Parallel()
 	undecidedHere := byShare()
@@ -62,6 +78,7 @@ func TestHeadlines(t *testing.T) {
 		want   string
 	}{
 		"promoted":        {seedPromoted(), "### ✅ Promoted: `default/nginx` → `…/new-nginx`, every stage showed the split its pods should give"},
+		"asked for":       {askedBack(), "### ↩️ Rolled back: `game/lobby` is back on `ghcr.io/acme/lobby:1.8.2`, as was asked"},
 		"first version":   {firstVersion(), "### ✅ Live: `game/lobby` serves `ghcr.io/acme/lobby:1.8.2`, its first version"},
 		"first, running":  {ended(firstVersion(), "", "", 0), "### ⏳ Running at baseline: `game/lobby` → `ghcr.io/acme/lobby:1.8.2`"},
 		"without shares":  {unmeasured(), "### ✅ Promoted: `game/lobby` → `ghcr.io/acme/lobby:1.9.0`"},

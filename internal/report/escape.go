@@ -43,16 +43,18 @@ var marks = strings.NewReplacer(
 	"@", "@"+joiner, "#", "#"+joiner, "://", ":"+joiner+"//",
 )
 
-// references are words that GitHub links without any mark: www.…, GH-12, and
-// what may be a commit.
-var references = regexp.MustCompile(`(?i)\bwww\.|\bGH-\d|[0-9a-f]{7,}`)
+// references are words that GitHub links without any mark: www.…, GH-12, and then what
+// may be a commit, which the number behind GH- may be as well.
+var references = []*regexp.Regexp{regexp.MustCompile(`(?i)\bwww\.|\bGH-\d`), regexp.MustCompile(`(?i)[0-9a-f]{7,}`)}
 
 // prose shows foreign text as words of a sentence, which must not begin a line.
 // Mentions and references are looked for in the rendered text, where an entity
 // is a character like any other, hence the joiners.
 func prose(text string) string {
 	text = shorten(clean(text), longest)
-	text = references.ReplaceAllStringFunc(text, broken)
+	for _, reference := range references {
+		text = reference.ReplaceAllStringFunc(text, broken)
+	}
 	return marks.Replace(text)
 }
 

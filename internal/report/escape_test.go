@@ -42,6 +42,7 @@ func TestProse(t *testing.T) {
 		"quoted":    {`scaling deployment "web-canary" to 3: it's gone`, `scaling deployment "web-canary" to 3: it's gone`},
 		"mention":   {"@octocat fixes #123", "@\u2060octocat fixes #\u2060123"},
 		"reference": {"GH-12 www.e.example", "GH\u2060-12 ww\u2060w.e.example"},
+		"both":      {"GH-0000000", "GH\u2060-00\u206000\u206000\u20600"},
 		"commit":    {"0123456789", "01\u206023\u206045\u206067\u206089"},
 		"link":      {"[x](https://e.example)", "&#91;x&#93;(https:\u2060//e.example)"},
 		"HTML":      {"<b>&amp;</b>", "&lt;b&gt;&amp;amp;&lt;/b&gt;"},

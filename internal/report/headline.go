@@ -36,6 +36,9 @@ func (p page) end() string {
 	case rollout.Held:
 		return fmt.Sprintf("### ⏸️ Held%s: %s serves %s beside %s", at, service, canary, old)
 	case rollout.RolledBack:
+		if p.asked() {
+			return fmt.Sprintf("### ↩️ Rolled back: %s is back on %s, as was asked", service, old)
+		}
 		return fmt.Sprintf("### ❌ Rolled back%s: %s stays on %s", at, service, old) + p.because()
 	case rollout.RollbackFailed:
 		return fmt.Sprintf("### 🆘 Rollback failed%s: %s needs a person", at, service) + p.because()
@@ -64,6 +67,9 @@ func (p page) end() string {
 
 // first reports whether there is only one side: nothing served before.
 func (p page) first() bool { return p.Canary.Deployment == "" && len(p.Canary.Images) == 0 }
+
+// asked reports whether nothing failed: somebody wanted the rollout back.
+func (p page) asked() bool { return p.Outcome == rollout.RolledBack && p.Reason == rollout.ReasonPass }
 
 // place names the Service: of long names both ends of both parts stay.
 func (p page) place() string {

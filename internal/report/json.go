@@ -42,7 +42,7 @@ func FromJSON(r io.Reader) (record *rollout.Record, version string, err error) {
 	var d reportDocument
 	decoder := json.NewDecoder(r)
 	if err = decoder.Decode(&d); err != nil {
-		return nil, "", fmt.Errorf("reading a JSON report: %w", err)
+		return nil, "", fmt.Errorf("reading a JSON report: %w", inWords(err))
 	}
 	if _, err = decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, "", errors.New("reading a JSON report: something follows it")
@@ -55,6 +55,22 @@ func FromJSON(r io.Reader) (record *rollout.Record, version string, err error) {
 		return nil, "", fmt.Errorf("reading a JSON report: %w", err)
 	}
 	return record, d.Version, nil
+}
+
+// inWords is a decoder's error without the names of our types.
+func inWords(err error) error {
+	misfit, isMisfit := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it is cut off")
+	case isMisfit && misfit.Field == "":
+		return fmt.Errorf("it is one %s, and no object", misfit.Value)
+	case isMisfit:
+		return fmt.Errorf("%s cannot be a %s", misfit.Field, misfit.Value)
+	}
+	return err
 }
 
 // encode writes a document with two blanks a level and a newline at its end.

@@ -140,13 +140,13 @@ func fill(random *rand.Rand, v reflect.Value) {
 func TestFromJSONRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ document, want string }{
-		"nothing":       {"", "reading a JSON report: EOF"},
+		"nothing":       {"", "reading a JSON report: it is empty"},
 		"no JSON":       {"# report", "reading a JSON report: invalid character"},
 		"other version": {`{"schemaVersion": 2}`, "schemaVersion is 2: allowed is 1"},
 		"other thing":   {`{"kind": "List"}`, "schemaVersion is 0: allowed is 1"},
 		"two":           {`{"schemaVersion": 1}{}`, "something follows it"},
 		"bad time":      {`{"schemaVersion": 1, "startedAt": "noon"}`, `startedAt is "noon": allowed are times such as`},
-		"bad type":      {`{"schemaVersion": 1, "replicas": "two"}`, "cannot unmarshal string"},
+		"bad type":      {`{"schemaVersion": 1, "replicas": "two"}`, "replicas cannot be a string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

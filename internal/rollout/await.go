@@ -47,7 +47,7 @@ func next(ctx context.Context, cluster Cluster, now State) (State, error) {
 // pods that are beyond help, on trouble that has had its grace, and after MoveTimeout
 // without any progress.
 func (r *run) await(ctx context.Context, reached func(State) bool) (State, error) {
-	waiting := patience{}
+	waiting := newPatience()
 	return r.awaitUnless(ctx, reached, func(s State) error {
 		if err := r.hopeless(s); err != nil {
 			return err
@@ -62,7 +62,7 @@ func (r *run) awaitUnless(ctx context.Context, reached func(State) bool, hopeles
 	limited, extend, stop := withIdleTimeout(ctx, r.MoveTimeout)
 	defer stop()
 	var last progress
-	said := began // short waits are not worth a line
+	said, every := began, sayEvery // short waits are not worth a line
 	state, err := r.follow(limited, func(s State) (bool, error) {
 		if reached(s) {
 			return true, nil
@@ -70,8 +70,8 @@ func (r *run) awaitUnless(ctx context.Context, reached func(State) bool, hopeles
 		if p := progressOf(s); p != last {
 			last = p
 			extend()
-			if time.Since(said) >= sayEvery {
-				said = time.Now()
+			if time.Since(said) >= every {
+				said, every = time.Now(), min(2*every, sayAtLeast)
 				r.Log.InfoContext(ctx, "waiting for pods", "stable", describe(s.Stable, r.now.stable),
 					"canary", describe(s.Canary, r.now.canary))
 			}
@@ -84,8 +84,12 @@ func (r *run) awaitUnless(ctx context.Context, reached func(State) bool, hopeles
 	return state, err
 }
 
-// sayEvery is the least time between two lines about one wait.
-const sayEvery = time.Second
+// The time between two lines about one wait grows from the first to the second: a thousand
+// pods take a minute to come.
+const (
+	sayEvery   = time.Second
+	sayAtLeast = 10 * time.Second
+)
 
 // progress is what must change for a move to be alive.
 type progress struct{ stable, canary Pods }
@@ -138,8 +142,12 @@ func (r *run) stalled(s State, waited time.Duration) error {
 			laggards = append(laggards, fmt.Sprintf("%s has %s", r.name(side), describe(pods, want)))
 		}
 	}
-	for _, t := range s.Troubles {
+	const mostNamed = 10 // of a thousand pods that wait, most wait for the same
+	for _, t := range s.Troubles[:min(mostNamed, len(s.Troubles))] {
 		laggards = append(laggards, fmt.Sprintf("%s: %s", cmp.Or(t.Pod, r.name(t.Side)), t.Message))
+	}
+	if more := len(s.Troubles) - mostNamed; more > 0 {
+		laggards = append(laggards, fmt.Sprintf("and %d pods more", more))
 	}
 	return &Setback{
 		Reason: ReasonDeadline, Troubles: s.Troubles,

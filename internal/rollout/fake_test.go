@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -33,6 +34,9 @@ type cluster struct {
 	ready    func(side probe.Version, pod int) bool             // whether the pod ever serves; nil: it does
 	parkedAt time.Time                                          // when pods were last parked
 }
+
+// errBusy is what an API server says that does not work for a while.
+var errBusy = errors.New("the server is currently unable to handle the request")
 
 func newCluster(stable, canary int) *cluster {
 	c := &cluster{changed: make(chan struct{})}
@@ -261,6 +265,7 @@ func newRollout(t *testing.T, c *cluster) (*rollout.Rollout, *balancer, *journal
 			StageTimeout: 5 * time.Minute, MoveTimeout: 5 * time.Minute, Timeout: time.Hour,
 		},
 		Cluster: c, Parking: c, Prober: b, Quiet: &quiet{balancer: b}, Journal: j, Herald: j, Log: slog.New(slog.DiscardHandler),
+		Passing: func(err error) bool { return errors.Is(err, errBusy) },
 		Record: &rollout.Record{
 			Namespace: "game", Service: "lobby", Mode: "pair",
 			Stable: rollout.Side{Deployment: "lobby-blue"}, Canary: rollout.Side{Deployment: "lobby-green"},

@@ -19,26 +19,45 @@ var passing = map[Reason]bool{ReasonUnschedulable: true, ReasonQuota: true, Reas
 
 // Scout knows of room that is on its way.
 type Scout interface {
-	// Coming reports whether a node is being added for a pod that finds none.
-	Coming(ctx context.Context, pod string) bool
+	// Coming are the pods, by name, for which a node is being added.
+	Coming(ctx context.Context) map[string]bool
 }
 
 // patience is when each trouble was first seen: the clocks of other machines are not
 // asked.
-type patience map[string]time.Time
+type patience struct {
+	first  map[string]time.Time
+	coming map[string]bool // what Scout said
+	asked  time.Time       // when
+}
+
+func newPatience() *patience { return &patience{first: map[string]time.Time{}} }
 
 // age is for how long a trouble has been seen.
-func (p patience) age(t Trouble) time.Duration {
+func (p *patience) age(t Trouble) time.Duration {
 	key := t.Pod + " " + string(t.Side) + " " + string(t.Reason)
-	if _, known := p[key]; !known {
-		p[key] = time.Now()
+	if _, known := p.first[key]; !known {
+		p.first[key] = time.Now()
 	}
-	return time.Since(p[key])
+	return time.Since(p.first[key])
+}
+
+// hopes reports whether a node is being added for a pod. A thousand pods may be waiting,
+// and any may change at any moment: all of them are asked for at once, and not again for
+// a while.
+func (p *patience) hopes(ctx context.Context, scout Scout, pod string) bool {
+	if scout == nil {
+		return false
+	}
+	if p.asked.IsZero() || time.Since(p.asked) >= lookAgain {
+		p.coming, p.asked = scout.Coming(ctx), time.Now()
+	}
+	return p.coming[pod]
 }
 
 // overdue is the setback of trouble that has had its grace. While pods terminate room
 // is about to come, and while a node is being added only MoveTimeout limits the wait.
-func (r *run) overdue(ctx context.Context, s State, waiting patience) error {
+func (r *run) overdue(ctx context.Context, s State, waiting *patience) error {
 	for _, t := range s.Troubles {
 		age := waiting.age(t)
 		if t.Fatal || !passing[t.Reason] || age < Grace {
@@ -47,7 +66,7 @@ func (r *run) overdue(ctx context.Context, s State, waiting patience) error {
 		if room := t.Reason != ReasonImage; room && s.Stable.Terminating+s.Canary.Terminating > 0 {
 			continue
 		}
-		if t.Reason == ReasonUnschedulable && r.Scout != nil && r.Scout.Coming(ctx, t.Pod) {
+		if t.Reason == ReasonUnschedulable && waiting.hopes(ctx, r.Scout, t.Pod) {
 			continue
 		}
 		return &Setback{Reason: t.Reason, Troubles: s.Troubles, Message: fmt.Sprintf("%s, for %s now", r.accuse(t), age.Round(time.Second))}

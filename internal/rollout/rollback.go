@@ -126,7 +126,7 @@ func (r *run) rollback(parent context.Context, gently bool, setback *Setback) Ou
 	ctx, cancel := context.WithTimeout(parent, rollbackTimeout)
 	defer cancel()
 	began := time.Now()
-	err := r.undo(ctx, gently, setback)
+	err := r.insist(ctx, gently, setback)
 	if err != nil && parent.Err() != nil {
 		err = context.Cause(parent)
 	}
@@ -145,6 +145,24 @@ func (r *run) rollback(parent context.Context, gently bool, setback *Setback) Ou
 	}
 	r.Log.ErrorContext(ctx, "rollback failed", "error", err)
 	return RollbackFailed
+}
+
+// insist undoes until it is undone. An API server that is being replaced answers nobody for
+// longer than a request is repeated, and a rollback has the time; it begins with what is
+// there each time. Without a Lease that is renewed it writes nothing, and ends with that.
+func (r *run) insist(ctx context.Context, gently bool, setback *Setback) error {
+	for {
+		err := r.undo(ctx, gently, setback)
+		if err == nil || !r.Passing(err) {
+			return err
+		}
+		r.Log.WarnContext(ctx, "the API server does not answer; the rollback goes on when it does", "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(tryAgain):
+		}
+	}
 }
 
 // undo writes down that there is no way but back, and goes it.

@@ -142,17 +142,21 @@ type Rollout struct {
 	Memory      *Memory         // of an unfinished rollout of this release, to be gone on with
 	Objects     json.RawMessage // for the memory: what the cluster would bring back
 	Log         *slog.Logger
-	Scout       Scout   // nil: nobody knows of room to come
-	Holder      Holder  // used if HoldOpen is not 0
-	Asker       Asker   // used by Learn and Smoke
-	Smoker      Smoker  // used by Smoke
-	Meter       Meter   // used by Queries
-	Sweeper     Sweeper // nil: no prober leaves anything
-	Record      *Record // with what is known before the run: names, images, notices
+	Passing     func(error) bool // whether an error of the API server says only that it does not work now
+	Scout       Scout            // nil: nobody knows of room to come
+	Holder      Holder           // used if HoldOpen is not 0
+	Asker       Asker            // used by Learn and Smoke
+	Smoker      Smoker           // used by Smoke
+	Meter       Meter            // used by Queries
+	Sweeper     Sweeper          // nil: no prober leaves anything
+	Record      *Record          // with what is known before the run: names, images, notices
 }
 
 // rollbackTimeout is what a rollback may take, whatever is left of Timeout.
 const rollbackTimeout = 10 * time.Minute
+
+// tryAgain is how soon a rollback asks again when nobody answered.
+const tryAgain = 2 * time.Second
 
 // run is a Rollout under way.
 type run struct {

@@ -70,7 +70,7 @@ func (r *run) sweep(ctx context.Context) {
 func (r *run) smokeReady(ctx context.Context, pod string) (State, error) {
 	limited, cancel := context.WithTimeout(ctx, r.MoveTimeout)
 	defer cancel()
-	waiting := patience{}
+	waiting := newPatience()
 	last := Trouble{Pod: pod, Side: probe.Canary, Message: "it is not ready"}
 	state, err := r.follow(limited, func(s State) (bool, error) {
 		i := slices.IndexFunc(s.Smoke, func(p SmokePod) bool { return p.Pod == pod })

@@ -69,7 +69,10 @@ func Parse(text string, source Source) (Probes, error) {
 		e := n.entry()
 		entries = append(entries, e)
 		place := "every other port" // what the entry is for, even if it is no port
-		if strings.HasPrefix(n.title, "port ") {
+		switch {
+		case e.port != "":
+			place = e.port
+		case strings.HasPrefix(n.title, "port "):
 			place = n.title
 		}
 		if place += string(e.protocol); seen[place] {
@@ -90,7 +93,7 @@ func Parse(text string, source Source) (Probes, error) {
 func decode(text string) (any, error) {
 	data, err := yaml.YAMLToJSONStrict([]byte(text))
 	if err != nil {
-		return nil, fmt.Errorf("it is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("it is not YAML: %s", strings.TrimPrefix(strings.ReplaceAll(err.Error(), "unmarshal errors:\n  ", ""), "yaml: "))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()

@@ -84,6 +84,7 @@ func (p Probes) Ports(available []Port) (asked []probe.Port, left []Port, _ erro
 			problems = append(problems, fmt.Sprintf("port %s: %v", port, err))
 			continue
 		}
+		ready.Secrets = p.repeated()
 		asked = append(asked, ready)
 	}
 	for i, e := range p.entries {
@@ -91,7 +92,9 @@ func (p Probes) Ports(available []Port) (asked []probe.Port, left []Port, _ erro
 			problems = append(problems, e.unfit(available))
 		}
 	}
-	if len(problems) == 0 && len(asked) == 0 {
+	if len(available) == 0 {
+		problems = append(problems, "there is nothing to ask: the Service has no port")
+	} else if len(problems) == 0 && len(asked) == 0 {
 		problems = append(problems, "no port is left to be measured: preset none stands for all of them")
 	}
 	if len(problems) > 0 {
@@ -124,7 +127,14 @@ func (p Probes) Only(port Port) (probe.Port, error) {
 	if err != nil {
 		return probe.Port{}, Problems{fmt.Sprintf("port %s: %v", port, err)}
 	}
+	ready.Secrets = p.repeated()
 	return ready, nil
+}
+
+// repeated are the secrets that are looked for in answers. Shorter ones may be a part of any.
+func (p Probes) repeated() []string {
+	const shortest = 8
+	return slices.DeleteFunc(slices.Clone(p.Secrets), func(secret string) bool { return len(secret) < shortest })
 }
 
 // transport is the one that the entry speaks, TCP if it may be either.

@@ -255,16 +255,17 @@ entry 13: it has to be a mapping, with the keys port, protocol, preset, steps, g
 func TestParseOther(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                    `it holds no entry: write a list with an entry for each port, such as "- port: 6379"`,
-		"[]":                  `it holds no entry: write a list with an entry for each port, such as "- port: 6379"`,
-		"a: b: c":             "it is not YAML: mapping values are not allowed in this context",
-		"port: 1\nport: 2":    "it is not YAML: ",
-		"hello\n":             "entry 1: it has to be a mapping",
-		"starttls: mysql":     "entry 1: starttls: mysql needs steps that log in: the server blocks clients that hang up before",
-		"[{}, {port: 1}, {}]": "entry 3: there is another entry for it",
-		"{port: '0'}":         `port "0": port: it has to be a number`,
-		"{port: 1.5}":         `port 1.5: port: it has to be a number`,
-		"{port: 1, tls: no}":  "port 1: tls: it has to be a mapping, with the keys sni, alpn, ca, insecure, certificate, key and minVersion",
+		"":                         `it holds no entry: write a list with an entry for each port, such as "- port: 6379"`,
+		"[]":                       `it holds no entry: write a list with an entry for each port, such as "- port: 6379"`,
+		"a: b: c":                  "it is not YAML: mapping values are not allowed in this context",
+		"port: 1\nport: 2":         "it is not YAML: ",
+		"hello\n":                  "entry 1: it has to be a mapping",
+		"starttls: mysql":          "entry 1: starttls: mysql needs steps that log in: the server blocks clients that hang up before",
+		"[{}, {port: 1}, {}]":      "entry 3: there is another entry for it",
+		`[{port: 1}, {port: "1"}]`: `port "1": there is another entry for it`,
+		"{port: '0'}":              `port "0": port: it has to be a number`,
+		"{port: 1.5}":              `port 1.5: port: it has to be a number`,
+		"{port: 1, tls: no}":       "port 1: tls: it has to be a mapping, with the keys sni, alpn, ca, insecure, certificate, key and minVersion",
 	} {
 		_, err := spec.Parse(text, source{}.spec())
 		require.ErrorContains(t, err, want, text)

@@ -53,20 +53,20 @@ func (b back) undo(t *testing.T, l *harness.Lab, namespace string) (res result, 
 	begun, _ := strike(t, l, b.begun(), true, func(kubeconfig string) []string {
 		return b.arguments(kubeconfig, namespace, b.write(t, true))
 	})
-	require.Equal(t, -1, begun.exit)
+	require.Equal(t, -1, begun.Exit)
 
 	end, p := strike(t, l, b.at, b.after, func(kubeconfig string) []string { return rollback(kubeconfig, namespace) })
 	if b.at.name != "" {
-		if end.exit != -1 {
-			res.problems = append(res.problems, fmt.Sprintf("the write did not come: exit %d", end.exit))
+		if end.Exit != -1 {
+			res.problems = append(res.problems, fmt.Sprintf("the write did not come: exit %d", end.Exit))
 		}
 		pass(t, alone)
 		end = newRunner().run(t, rollback(l.Kubeconfig, namespace)...)
 	}
 	res.outcome = end.Outcome
 	undone := end.Outcome == "rolled-back" || b.at.name == "delete the Lease" && b.after && end.Outcome == "nothing-to-do"
-	if end.exit != 0 || !undone {
-		res.problems = append(res.problems, fmt.Sprintf("the rollback ended %q with exit %d: %s", end.Outcome, end.exit, end.Message))
+	if end.Exit != 0 || !undone {
+		res.problems = append(res.problems, fmt.Sprintf("the rollback ended %q with exit %d: %s", end.Outcome, end.Exit, end.Message))
 	}
 	res.problems = append(res.problems, b.restored(b.look(t, l, namespace), original)...)
 	u.leave(t, &res)

@@ -3,15 +3,9 @@
 package drill
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -108,8 +102,8 @@ func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result)
 	killed, _ := strike(t, l, k.at, k.after, func(kubeconfig string) []string {
 		return k.arguments(kubeconfig, namespace, manifests)
 	})
-	if killed.exit != -1 {
-		res.problems = append(res.problems, fmt.Sprintf("the write did not come: exit %d", killed.exit))
+	if killed.Exit != -1 {
+		res.problems = append(res.problems, fmt.Sprintf("the write did not come: exit %d", killed.Exit))
 	}
 	pass(t, alone)
 
@@ -134,7 +128,7 @@ func (k kill) carry(t *testing.T, l *harness.Lab, namespace string) (res result)
 // strike runs the program through a proxy and kills it at a write: after the API
 // server has answered, or before the write leaves. A point that does not come lets
 // it end by itself.
-func strike(t *testing.T, l *harness.Lab, at point, after bool, arguments func(kubeconfig string) []string) (outcome, *proxy) {
+func strike(t *testing.T, l *harness.Lab, at point, after bool, arguments func(kubeconfig string) []string) (harness.Outcome, *proxy) {
 	t.Helper()
 	p, victim := newProxy(t, l, nil), newRunner()
 	p.interfere = func(w http.ResponseWriter, _ *http.Request, here point, _ call, forward func() reply) bool {
@@ -155,7 +149,7 @@ func strike(t *testing.T, l *harness.Lab, at point, after bool, arguments func(k
 }
 
 // judge says what is wrong with how the second command ended.
-func (k kill) judge(then outcome) []string {
+func (k kill) judge(then harness.Outcome) []string {
 	want := []string{"promoted"}
 	switch {
 	case k.rollback:
@@ -167,11 +161,11 @@ func (k kill) judge(then outcome) []string {
 		want = []string{"nothing-to-do"}
 	}
 	for _, w := range want {
-		if then.exit == 0 && then.Outcome == w {
+		if then.Exit == 0 && then.Outcome == w {
 			return nil
 		}
 	}
-	return []string{fmt.Sprintf("the %s ended %q with exit %d: %s", k.then(), then.Outcome, then.exit, then.Message)}
+	return []string{fmt.Sprintf("the %s ended %q with exit %d: %s", k.then(), then.Outcome, then.Exit, then.Message)}
 }
 
 // unrecorded reports whether the killed run had nothing on record yet: the first Event
@@ -194,38 +188,12 @@ func newRunner() *runner { return &runner{make(chan *os.Process, 1)} }
 // signal sends the program a signal. It may be called once.
 func (r *runner) signal(s os.Signal) { _ = (<-r.begun).Signal(s) }
 
-// outcome is how a run of the program ended.
-type outcome struct {
-	exit                     int // -1: by a signal
-	Outcome, Reason, Message string
-	took                     time.Duration
-}
-
 // run waits until the program has ended.
-func (r *runner) run(t *testing.T, arguments ...string) outcome {
+func (r *runner) run(t *testing.T, arguments ...string) harness.Outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer cancel()
-	report := filepath.Join(t.TempDir(), "report.json")
-	cmd := harness.Command(ctx, harness.Root(t), "bin/l4-canary", append(arguments, "--report-json", report)...)
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	began := time.Now()
-	require.NoError(t, cmd.Start())
-	r.begun <- cmd.Process
-	err := cmd.Wait()
-	if _, ok := errors.AsType[*exec.ExitError](err); !ok {
-		require.NoError(t, err)
-	}
-	end := outcome{exit: cmd.ProcessState.ExitCode(), took: time.Since(began)}
-	if data, err := os.ReadFile(report); err == nil {
-		require.NoError(t, json.Unmarshal(data, &end))
-	}
-	if ctx.Err() != nil {
-		end.Message = "it did not end by itself"
-	}
-	t.Logf("%s: exit %d after %s\n%s", arguments[0], end.exit, end.took.Round(time.Millisecond), output.String())
-	return end
+	program := harness.Begin(t, 4*time.Minute, arguments...)
+	r.begun <- program.Process()
+	return program.Wait(t)
 }
 
 // pass lets time pass in which something is watched.

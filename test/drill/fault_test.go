@@ -85,14 +85,14 @@ func (f fault) carry(t *testing.T, l *harness.Lab, namespace string) (res result
 	select {
 	case s = <-seen:
 	case <-time.After(time.Second):
-		if end.exit != 0 {
-			res.problems = append(res.problems, fmt.Sprintf("the call did not come: exit %d", end.exit))
+		if end.Exit != 0 {
+			res.problems = append(res.problems, fmt.Sprintf("the call did not come: exit %d", end.Exit))
 		}
 	}
 	if s.hanging {
 		res.problems = append(res.problems, fmt.Sprintf("it still waited for an answer after %s", patience))
 	}
-	if f.do == interrupt && end.exit != 0 {
+	if f.do == interrupt && end.Exit != 0 {
 		res.problems = append(res.problems, stopped(end, s)...)
 		end = newRunner().run(t, f.arguments(l.Kubeconfig, namespace, manifests)...)
 	}
@@ -104,7 +104,7 @@ func (f fault) carry(t *testing.T, l *harness.Lab, namespace string) (res result
 	case "rolled-back", "refused":
 		res.problems = append(res.problems, f.restored(found, original)...)
 	default:
-		res.problems = append(res.problems, fmt.Sprintf("it ended %q with exit %d: %s", end.Outcome, end.exit, end.Message))
+		res.problems = append(res.problems, fmt.Sprintf("it ended %q with exit %d: %s", end.Outcome, end.Exit, end.Message))
 	}
 	u.leave(t, &res)
 	res.took = time.Since(began)
@@ -112,13 +112,13 @@ func (f fault) carry(t *testing.T, l *harness.Lab, namespace string) (res result
 }
 
 // stopped says what is wrong with how a run stopped.
-func stopped(end outcome, s struck) []string {
+func stopped(end harness.Outcome, s struck) []string {
 	var problems []string
 	if took := time.Since(s.hit); took > soon {
 		problems = append(problems, fmt.Sprintf("it took %s to stop", took.Round(time.Millisecond)))
 	}
-	if end.exit != 130 || end.Outcome != "interrupted" {
-		problems = append(problems, fmt.Sprintf("SIGINT ended it as %q with exit %d", end.Outcome, end.exit))
+	if end.Exit != 130 || end.Outcome != "interrupted" {
+		problems = append(problems, fmt.Sprintf("SIGINT ended it as %q with exit %d", end.Outcome, end.Exit))
 	}
 	return problems
 }

@@ -5,7 +5,6 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -14,25 +13,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/org/l4-canary/test/harness"
 )
 
-// flow is an established conversation with one pod.
+// flow is an established conversation, and how it ended.
 type flow struct {
-	pod   string
+	*harness.Conversation
 	ended time.Time // when it was cut, or another pod answered; zero if never
-	why   string
+	why   error
 }
 
 // flows are those that were there before a rollout began.
 type flows struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
-	mu   sync.Mutex
 	all  []*flow
 }
 
@@ -42,39 +37,19 @@ func converse(t *testing.T, protocol, address string, count int) *flows {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	f := &flows{stop: cancel}
-	for range count {
-		dialer := net.Dialer{Timeout: 3 * time.Second}
-		conn, err := dialer.DialContext(ctx, protocol, address)
-		require.NoError(t, err)
-		reader := bufio.NewReader(conn)
-		line, err := greeting(conn, reader, protocol == "udp")
-		require.NoError(t, err)
-		it := &flow{pod: podOf(line)}
-		require.NotEmpty(t, it.pod, line)
-		f.all = append(f.all, it)
-		f.done.Go(func() { f.hold(ctx, it, conn, reader, protocol == "udp") })
-	}
 	t.Cleanup(func() { cancel(); f.done.Wait() })
-	return f
-}
-
-// greeting is the first line of a server. A datagram may be lost: it is asked for three
-// times.
-func greeting(conn net.Conn, reader *bufio.Reader, datagrams bool) (line string, err error) {
-	for range 3 {
-		if err = conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
-			return "", err
-		}
-		if datagrams {
-			if _, err = conn.Write([]byte("hello\n")); err != nil {
-				continue
+	for range count {
+		conversation, err := harness.Converse(ctx, nil, protocol, address)
+		require.NoError(t, err)
+		it := &flow{Conversation: conversation}
+		f.all = append(f.all, it)
+		f.done.Go(func() {
+			if it.why = it.Talk(ctx); it.why != nil {
+				it.ended = time.Now()
 			}
-		}
-		if line, err = reader.ReadString('\n'); err == nil || !datagrams {
-			return line, err
-		}
+		})
 	}
-	return line, err
+	return f
 }
 
 // awaitPods blocks until so many pods have answered new connections: kube-proxy may lag
@@ -89,115 +64,34 @@ func awaitPods(t *testing.T, address string, count int) {
 			return false
 		}
 		defer conn.Close()
-		if line, err := greeting(conn, bufio.NewReader(conn), false); err == nil {
-			seen[podOf(line)] = true
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err == nil {
+			seen[harness.PodOf(line)] = true
 		}
 		return len(seen) >= count
 	}, time.Minute, 50*time.Millisecond)
 }
 
-// podOf is the pod in a greeting: version, then pod.
-func podOf(line string) string {
-	fields := strings.Fields(line)
-	if len(fields) < 2 {
-		return ""
-	}
-	return fields[1]
-}
-
-// hold talks until the conversation ends. A datagram may be lost; three in a row are
-// an end. TCP sends again by itself, and a machine that is busy is no end either.
-func (f *flows) hold(ctx context.Context, it *flow, conn net.Conn, reader *bufio.Reader, datagrams bool) {
-	defer conn.Close()
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	patience := 10 * time.Second
-	if datagrams {
-		patience = time.Second
-	}
-	for missed := 0; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		_ = conn.SetDeadline(time.Now().Add(patience))
-		_, err := fmt.Fprintln(conn, "still there?")
-		var line string
-		if err == nil {
-			line, err = reader.ReadString('\n')
-		}
-		if err != nil && datagrams && missed < 2 {
-			missed++
-			continue
-		}
-		if err == nil && datagrams && podOf(line) != it.pod {
-			err = fmt.Errorf("pod %s answers", podOf(line))
-		}
-		if err != nil {
-			f.mu.Lock()
-			it.ended, it.why = time.Now(), err.Error()
-			f.mu.Unlock()
-			return
-		}
-		missed = 0
-	}
-}
-
-// departures are when pods were first seen to leave: parked, or being deleted.
-type departures struct {
-	mu sync.Mutex
-	at map[string]time.Time
-}
-
-func (l *lab) departures(t *testing.T, namespace string) *departures {
-	t.Helper()
-	d := &departures{at: map[string]time.Time{}}
-	ctx, cancel := context.WithCancel(t.Context())
-	factory := informers.NewSharedInformerFactoryWithOptions(l.Interface, 0, informers.WithNamespace(namespace))
-	informer := factory.Core().V1().Pods().Informer()
-	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(_, object any) {
-		pod := object.(*corev1.Pod)
-		_, parked := pod.Annotations["l4-canary.io/parked"]
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if _, known := d.at[pod.Name]; !known && (parked || pod.DeletionTimestamp != nil) {
-			d.at[pod.Name] = time.Now()
-		}
-	}})
-	require.NoError(t, err)
-	factory.Start(ctx.Done())
-	require.True(t, cache.WaitForCacheSync(ctx.Done(), informer.HasSynced))
-	t.Cleanup(func() { cancel(); factory.Shutdown() })
-	return d
-}
-
-// sparing is how much less than the drain may pass between two watchers' clocks.
-const sparing = 200 * time.Millisecond
-
 // end lets no conversation say anything more, and tells how many ended with each pod,
 // how long after it began to leave the first of them did, and which ended before their
 // pod had had its time.
-func (f *flows) end(t *testing.T, left *departures, drain time.Duration) (ended map[string]int, first map[string]time.Duration, early []*flow) {
+func (f *flows) end(t *testing.T, left *harness.Departures, drain time.Duration) (ended map[string]int, first map[string]time.Duration, early []*flow) {
 	t.Helper()
 	f.stop()
 	f.done.Wait()
-	left.mu.Lock()
-	defer left.mu.Unlock()
 	ended, first = map[string]int{}, map[string]time.Duration{}
 	for _, it := range f.all {
 		if it.ended.IsZero() {
 			continue
 		}
-		ended[it.pod]++
-		at, leaves := left.at[it.pod]
-		if !leaves || it.ended.Sub(at) < drain-sparing {
+		ended[it.Pod]++
+		at, _ := left.Of(it.Pod)
+		if !left.Spared(it.Pod, it.ended, drain) {
 			early = append(early, it)
-			t.Logf("early: %s: %s after %s: %s", it.pod, it.ended.Format("15:04:05.000"), it.ended.Sub(at), it.why)
+			t.Logf("early: %s: %s after %s: %v", it.Pod, it.ended.Format("15:04:05.000"), it.ended.Sub(at), it.why)
 			continue
 		}
-		if after, known := first[it.pod]; !known || it.ended.Sub(at) < after {
-			first[it.pod] = it.ended.Sub(at)
+		if after, known := first[it.Pod]; !known || it.ended.Sub(at) < after {
+			first[it.Pod] = it.ended.Sub(at)
 		}
 	}
 	t.Logf("%d conversations, %d pods' ended with them, the first so long after its pod began to leave: %v; %d ended before their time (drain %s)",
@@ -242,7 +136,7 @@ func conversations(t *testing.T, l *lab, dir, pod string) {
 	require.Equal(t, "promoted", first.report.Outcome)
 	require.Nil(t, first.report.HeldFlows, "nothing moves")
 	awaitPods(t, harness.Address(t, l, namespace), 3)
-	left := l.departures(t, namespace)
+	left := harness.WatchDepartures(t, l, namespace)
 	held := converse(t, "tcp", harness.Address(t, l, namespace), 200)
 	res := l.run(t, single(t, namespace, dir, 3, "1.0.0", "1.1.0", "--steps", "50,100", "--drain", "6s",
 		"--hold-open", "60", "--stable-pattern", `^1\.0\.0 `+pod)...)
@@ -261,7 +155,7 @@ func cut(t *testing.T, l *lab) {
 	l.namespace(t, namespace)
 	first := l.run(t, single(t, namespace, "single", 3, "0.9.0", "1.0.0")...)
 	require.Equal(t, "promoted", first.report.Outcome)
-	left := l.departures(t, namespace)
+	left := harness.WatchDepartures(t, l, namespace)
 	held := converse(t, "tcp", harness.Address(t, l, namespace), 60)
 	r := l.start(t, single(t, namespace, "single", 3, "1.0.0", "1.1.0", "--steps", "50:20s,100", "--drain", "10s",
 		"--hold-open", "60", "--stable-pattern", `^1\.0\.0 (?P<pod>\S+)`)...)
@@ -280,7 +174,7 @@ func cut(t *testing.T, l *lab) {
 	_, _, early := held.end(t, left, 10*time.Second)
 	require.NotEmpty(t, early)
 	for _, it := range early {
-		require.Equal(t, victim, it.pod)
+		require.Equal(t, victim, it.Pod)
 	}
 	h := res.report.HeldFlows
 	cut, outlived := 0, 0
@@ -304,7 +198,7 @@ func sessions(t *testing.T, l *lab) {
 	l.kubectl(t, "-n", namespace, "apply", "-f", filepath.Join(dir, "lobby-blue.yaml"), "-f", filepath.Join(dir, "service.yaml"))
 	l.serve(t, namespace, "lobby-blue")
 	awaitPods(t, harness.Address(t, l, namespace), 3)
-	left := l.departures(t, namespace)
+	left := harness.WatchDepartures(t, l, namespace)
 	held := converse(t, "udp", harness.Address(t, l, namespace), 60)
 	res := l.run(t, append([]string{
 		"--manifests", dir, "--namespace", namespace, "--steps", "50,100", "--max-surge", "1", "--drain", "6s", "--hold-open", "60",

@@ -106,7 +106,7 @@ func (l *lab) awaitSilence(t *testing.T, namespace, pod string) {
 		defer conn.Close()
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		require.NoError(t, err)
-		if silent++; podOf(line) == pod {
+		if silent++; harness.PodOf(line) == pod {
 			silent = 0
 		}
 		return silent >= enough

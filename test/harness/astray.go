@@ -33,23 +33,39 @@ func (e *astrayError) Error() string { return "the node sent it to no pod: " + e
 func strays(opened int) int { return 1 + opened/20000 }
 
 // dial opens a connection. The error is an *astrayError if it is known to be one.
-func dial(ctx context.Context, address string) (net.Conn, error) {
+func dial(ctx context.Context, address string) (net.Conn, error) { return dialFrom(ctx, nil, address) }
+
+// dialFrom is dial from a network of users.
+func dialFrom(ctx context.Context, network *Network, address string) (net.Conn, error) {
 	twin := -1
 	dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		return errors.Join(raw.Control(func(fd uintptr) { twin, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }), err)
 	}}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := network.dial(ctx, dialer, "tcp", address)
 	if twin < 0 {
 		return conn, err
 	}
 	defer unix.Close(twin) //nolint:errcheck // the socket has an owner
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		if entry := untranslated(ctx, portOf(twin), address); entry != "" {
-			return nil, errors.Join(err, &astrayError{entry})
-		}
+		return nil, explain(ctx, err, "tcp", portOf(twin), address)
 	}
 	return conn, err
+}
+
+// explain adds to the error of a flow that nobody answered what the nodes know of it.
+func explain(ctx context.Context, err error, protocol string, port int, address string) error {
+	host, _, splitErr := net.SplitHostPort(address)
+	if splitErr != nil || port == 0 {
+		return err
+	}
+	entries := tracked(ctx, protocol, port, address)
+	for _, entry := range entries {
+		if strings.Contains(entry, fmt.Sprintf("[UNREPLIED] src=%s ", host)) { // no rule has sent it to a pod
+			return errors.Join(err, &astrayError{entry})
+		}
+	}
+	return fmt.Errorf("%w; the nodes know of it: %q", err, entries)
 }
 
 // portOf is the port that the kernel gave a socket, also one that never connected.
@@ -67,26 +83,24 @@ func portOf(fd int) int {
 	return 0
 }
 
-// untranslated is the entry of a connection in the conntrack of a lab's node, if no rule
-// has sent it to a pod, and else empty.
-func untranslated(ctx context.Context, port int, address string) string {
+// tracked are the entries of a flow in the conntracks of the labs' nodes.
+func tracked(ctx context.Context, protocol string, port int, address string) []string {
 	host, service, err := net.SplitHostPort(address)
 	nodes, globErr := filepath.Glob("/run/netns/l4lab-*")
-	if errors.Join(err, globErr) != nil || port == 0 {
-		return ""
+	if errors.Join(err, globErr) != nil {
+		return nil
 	}
 	family := "ipv4"
 	if strings.Contains(host, ":") {
 		family = "ipv6"
 	}
+	var entries []string
 	for _, node := range nodes {
-		out, _ := exec.CommandContext(ctx, "nsenter", "--net="+node, "conntrack", "--dump", "--family", family, "--proto", "tcp",
+		out, _ := exec.CommandContext(ctx, "nsenter", "--net="+node, "conntrack", "--dump", "--family", family, "--proto", protocol,
 			"--orig-dst", host, "--sport", strconv.Itoa(port), "--dport", service).Output() // without an entry it says so and fails
 		for line := range strings.Lines(string(out)) {
-			if strings.Contains(line, fmt.Sprintf("[UNREPLIED] src=%s ", host)) {
-				return strings.Join(strings.Fields(line), " ")
-			}
+			entries = append(entries, strings.Join(strings.Fields(line), " "))
 		}
 	}
-	return ""
+	return entries
 }

@@ -54,6 +54,7 @@ func TestAstray(t *testing.T) {
 			require.ErrorContains(t, err, "i/o timeout")
 			_, is := errors.AsType[*astrayError](err)
 			require.Equal(t, astray, is, err)
+			require.ErrorContains(t, err, "src=10.79.0.1 dst="+address, "what the node knows of it")
 			t.Log(err)
 		})
 	}

@@ -96,6 +96,9 @@ func (s *Step) environment(f files) map[string]string {
 	maps.Copy(env, f.variables())
 	for name, input := range s.Action.Inputs {
 		value := input.Default
+		if strings.HasPrefix(value, "${{") {
+			value = "" // there is no token here, which is the only expression that a default has
+		}
 		if given, found := s.With[name]; found {
 			value = given
 		}

@@ -66,10 +66,11 @@ func tails(processes []process.Record) string {
 	return out.String()
 }
 
-// listening passes when something accepts connections on the Unix socket.
-func listening(socket string) check {
+// listening passes when something accepts connections at the address: "unix" and a
+// path, or "tcp" and host:port.
+func listening(network, address string) check {
 	return func(ctx context.Context) error {
-		conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return err
 		}

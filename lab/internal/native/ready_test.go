@@ -59,7 +59,8 @@ func TestAnswers(t *testing.T) {
 	require.EqualError(t, err, srv.URL+" answers 503 Service Unavailable: [-]etcd failed")
 	status = http.StatusOK
 	require.NoError(t, answers(srv.URL)(t.Context()))
-	require.ErrorContains(t, every(answers(srv.URL), listening("/nonexistent/socket"))(t.Context()), "/nonexistent/socket")
+	require.NoError(t, listening("tcp", srv.Listener.Addr().String())(t.Context()))
+	require.ErrorContains(t, every(answers(srv.URL), listening("unix", "/nonexistent/socket"))(t.Context()), "/nonexistent/socket")
 }
 
 func TestNodesReady(t *testing.T) {

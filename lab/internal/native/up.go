@@ -172,21 +172,8 @@ func (p *Provider) launch(ctx context.Context, state *State, parts parts) error 
 	if err != nil {
 		return err
 	}
-	l := &launch{
-		Provider: p,
-		state:    state,
-		records:  map[string]process.Record{},
-		fleet: fleet{
-			layout:     p.at(state.Options.Name),
-			opts:       state.Options,
-			plan:       topology.Plan,
-			netns:      func(n int) string { return network.Path(topology.Namespace(n)) },
-			self:       p.Self,
-			kubernetes: parts.node,
-			workload:   parts.workload,
-			program:    state.Options.Program,
-		},
-	}
+	l := &launch{Provider: p, state: state, records: map[string]process.Record{}, fleet: p.fleet(*state, topology)}
+	l.workload = parts.workload
 	steps := []struct {
 		title string
 		do    func(context.Context) error
@@ -205,6 +192,20 @@ func (p *Provider) launch(ctx context.Context, state *State, parts parts) error 
 	}
 	state.Complete = true
 	return p.save(*state)
+}
+
+// fleet knows the components of a lab, but for the workload of its registry, which is not
+// remembered.
+func (p *Provider) fleet(state State, topology network.Topology) fleet {
+	return fleet{
+		layout:     p.at(state.Options.Name),
+		opts:       state.Options,
+		plan:       topology.Plan,
+		netns:      func(n int) string { return network.Path(topology.Namespace(n)) },
+		self:       p.Self,
+		kubernetes: state.Node,
+		program:    state.Options.Program,
+	}
 }
 
 func (l *launch) connect(ctx context.Context, topology network.Topology) error {
@@ -256,7 +257,7 @@ func (l *launch) core(ctx context.Context) error {
 	checks := []check{answers(server(l.plan) + "/readyz"), answers("http://" + registryAddress(l.plan) + "/v2/")}
 	for i := range l.plan.Nodes {
 		components = append(components, l.containerd(i+1))
-		checks = append(checks, listening(l.containerdSocket(i+1)))
+		checks = append(checks, listening("unix", l.containerdSocket(i+1)))
 	}
 	started, err := l.run(components...)
 	if err != nil {

@@ -42,12 +42,7 @@ func (t Topology) Create(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, command := range t.commands() {
-		if err := ip(ctx, command); err != nil {
-			return err
-		}
-	}
-	return nil
+	return run(ctx, t.commands())
 }
 
 // Remove takes everything away that Create makes. All processes in the
@@ -102,9 +97,14 @@ func (t Topology) linkToHost(n int, node address.Node) []string {
 	}
 	all = append(all, addresses("", host, node.Host, node.Host6)...)
 	all = append(all, addresses("-n "+ns+" ", toHost, node.Addr, node.Addr6)...)
-	all = append(all, fmt.Sprintf("-n %s route add default via %s src %s", ns, node.Host, node.Addr))
+	return append(all, t.routesToHost(n, node)...)
+}
+
+// routesToHost are node n's to everything but the other node.
+func (t Topology) routesToHost(n int, node address.Node) []string {
+	all := []string{fmt.Sprintf("-n %s route add default via %s src %s", t.Namespace(n), node.Host, node.Addr)}
 	if node.Host6.IsValid() {
-		all = append(all, fmt.Sprintf("-n %s -6 route add default via %s src %s", ns, node.Host6, node.Addr6))
+		all = append(all, fmt.Sprintf("-n %s -6 route add default via %s src %s", t.Namespace(n), node.Host6, node.Addr6))
 	}
 	return all
 }
@@ -129,16 +129,22 @@ func (t Topology) linkNodes() []string {
 		all = append(all, addresses("-n "+t.Namespace(i+1)+" ", toPeer, node.Peer, node.Peer6)...)
 	}
 	for i, node := range t.Plan.Nodes {
-		other := t.Plan.Nodes[1-i]
-		ns := t.Namespace(i + 1)
+		all = append(all, t.routesToPeer(i+1, node)...)
+	}
+	return all
+}
+
+// routesToPeer are those of node n to the other node and its pods.
+func (t Topology) routesToPeer(n int, node address.Node) []string {
+	other, ns := t.Plan.Nodes[2-n], t.Namespace(n)
+	all := []string{
+		fmt.Sprintf("-n %s route add %s via %s src %s", ns, other.Addr, other.Peer, node.Addr),
+		fmt.Sprintf("-n %s route add %s via %s src %s", ns, other.Pods, other.Peer, node.Addr),
+	}
+	if other.Addr6.IsValid() {
 		all = append(all,
-			fmt.Sprintf("-n %s route add %s via %s src %s", ns, other.Addr, other.Peer, node.Addr),
-			fmt.Sprintf("-n %s route add %s via %s src %s", ns, other.Pods, other.Peer, node.Addr))
-		if other.Addr6.IsValid() {
-			all = append(all,
-				fmt.Sprintf("-n %s -6 route add %s via %s src %s", ns, other.Addr6, other.Peer6, node.Addr6),
-				fmt.Sprintf("-n %s -6 route add %s via %s src %s", ns, other.Pods6, other.Peer6, node.Addr6))
-		}
+			fmt.Sprintf("-n %s -6 route add %s via %s src %s", ns, other.Addr6, other.Peer6, node.Addr6),
+			fmt.Sprintf("-n %s -6 route add %s via %s src %s", ns, other.Pods6, other.Peer6, node.Addr6))
 	}
 	return all
 }
@@ -178,9 +184,14 @@ func poolRoute(pool netip.Prefix, source netip.Addr, gateways []netip.Addr) stri
 	return route.String()
 }
 
-func ip(ctx context.Context, args string) error {
-	_, err := output(ctx, args)
-	return err
+// run runs ip with each list of arguments, until one fails.
+func run(ctx context.Context, commands []string) error {
+	for _, command := range commands {
+		if _, err := output(ctx, command); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func output(ctx context.Context, args string) (string, error) {

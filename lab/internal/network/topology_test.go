@@ -20,16 +20,20 @@ func TestCommands(t *testing.T) {
 		golden    string
 		nodes     int
 		dualStack bool
+		commands  func(Topology) []string
 	}{
-		{golden: "one-node", nodes: 1},
-		{golden: "two-nodes-dual-stack", nodes: 2, dualStack: true},
+		{golden: "one-node", nodes: 1, commands: Topology.commands},
+		{golden: "two-nodes-dual-stack", nodes: 2, dualStack: true, commands: Topology.commands},
+		{golden: "unplugging", nodes: 2, dualStack: true, commands: Topology.unplugging},
+		{golden: "plugging", nodes: 2, commands: Topology.plugging},
+		{golden: "plugging-dual-stack", nodes: 2, dualStack: true, commands: Topology.plugging},
 	}
 	for _, tt := range tests {
 		t.Run(tt.golden, func(t *testing.T) {
 			t.Parallel()
 			plan, err := address.New(5, tt.nodes, tt.dualStack)
 			require.NoError(t, err)
-			got := strings.Join(Topology{Name: "demo", Index: 5, Plan: plan}.commands(), "\n") + "\n"
+			got := strings.Join(tt.commands(Topology{Name: "demo", Index: 5, Plan: plan}), "\n") + "\n"
 			golden := filepath.Join("testdata", tt.golden+".txt")
 			if *update {
 				require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))

@@ -1,0 +1,101 @@
+//go:build e2e
+
+package cost
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/harness"
+	"github.com/org/l4-canary/test/page"
+)
+
+var (
+	update = flag.Bool("update", false, "write the tables into docs/cost.md")
+	rounds = flag.Int("rounds", 3, "rounds, an odd number: figures are medians over them")
+	only   = flag.String("only", "", "measure only what matches: seed, lobby, seed-calls or lobby-calls")
+)
+
+// callsMark is behind the mark of a rollout where its calls stand in the page.
+const callsMark = "-calls"
+
+// TestCost counts and times every rollout on one cluster.
+func TestCost(t *testing.T) {
+	require.True(t, *rounds%2 == 1 && *rounds > 0, "-rounds is an odd number")
+	wanted, err := regexp.Compile(*only)
+	require.NoError(t, err)
+	l := harness.NewLab(t, "cost", "cost")
+	pull(t, l)
+	measured := 0
+	put := func(mark string, tables func() string) {
+		if !wanted.MatchString(mark) {
+			return
+		}
+		measured++
+		text := tables()
+		t.Log("\n" + text)
+		if *update {
+			require.NoError(t, page.Update(filepath.Join(harness.Root(t), "docs/cost.md"), map[string]string{mark: text}))
+		}
+	}
+	for _, s := range scenarios() {
+		put(s.mark+callsMark, func() string { return count(t, l, s).Tables() })
+		put(s.mark, func() string { return measure(t, l, s).Tables() })
+	}
+	require.Positive(t, measured, "-only matches nothing")
+}
+
+// count has the program and the script roll out once, and counts their calls. Nobody
+// times them.
+func count(t *testing.T, l *harness.Lab, s scenario) (c Counts) {
+	t.Helper()
+	namespace := s.mark + callsMark
+	place(t, l, s, namespace, func() {
+		c.Ours = counted(t, l, func(kubeconfig string) { c.Parts = byProgram(t, l, s, kubeconfig, namespace).Parts })
+	})
+	namespace += "-hand"
+	place(t, l, s, namespace, func() {
+		c.Hand = counted(t, l, func(kubeconfig string) { byScript(t, s, kubeconfig, namespace, ones(s.stages)) }) // flows are no calls
+	})
+	return c
+}
+
+// measure plays all rounds of one rollout. The program and the script take turns, and who
+// begins changes from round to round.
+func measure(t *testing.T, l *harness.Lab, s scenario) Result {
+	t.Helper()
+	result := Result{Asked: s.asked}
+	var last Run // the program's
+	for round := range *rounds {
+		ours := func() {
+			namespace := fmt.Sprintf("%s-%d", s.mark, round)
+			place(t, l, s, namespace, func() { last = byProgram(t, l, s, l.Kubeconfig, namespace) })
+			result.Ours = append(result.Ours, last)
+		}
+		hand := func() {
+			namespace := fmt.Sprintf("%s-%d-hand", s.mark, round)
+			place(t, l, s, namespace, func() {
+				result.Hand = append(result.Hand, byScript(t, s, l.Kubeconfig, namespace, last.Report.Each()))
+			})
+		}
+		turns := []func(){ours, hand}
+		for i := range turns {
+			turns[(i+round)%len(turns)]()
+		}
+	}
+	return result
+}
+
+// ones are so many.
+func ones(n int) []int {
+	flows := make([]int, n)
+	for i := range flows {
+		flows[i] = 1
+	}
+	return flows
+}

@@ -1,0 +1,97 @@
+//go:build e2e
+
+package scale
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/l4-canary/test/page"
+)
+
+// tables are what the page shows, with a column a size.
+func tables(rows []measured) string {
+	var t page.Table
+	_, _ = fmt.Fprintf(&t, "%d cores, which are the cluster's too; %s.\n\n", runtime.NumCPU(), runtime.Version())
+	heads := []string{"pods a side"}
+	for _, m := range rows {
+		heads = append(heads, thousands(m.size))
+	}
+	line := func(name string, cell func(measured) string) {
+		cells := []string{name}
+		for _, m := range rows {
+			cells = append(cells, cell(m))
+		}
+		t.Row(cells...)
+	}
+	t.Head(1, heads...)
+	for _, what := range []string{"plan", "run", "rollback"} {
+		line("`"+what+"`: peak memory", func(m measured) string { return fmt.Sprintf("%d MB", m.processes()[what].memory>>20) })
+		line("CPU time", func(m measured) string { return seconds(m.processes()[what].cpu) })
+		line("wall time", func(m measured) string { return seconds(m.processes()[what].took) })
+		line("requests", func(m measured) string { return thousands(len(m.processes()[what].calls)) })
+		line("sent and received", func(m measured) string { return size(m.processes()[what].moved()) })
+	}
+	t.WriteString("\n")
+	t.Head(1, heads...)
+	line("the Deployment alone, to the first version's last pod", func(m measured) string { return seconds(m.alone) })
+	for _, s := range rows[0].stages[1:] { // the first is the baseline, which moves nothing
+		line("move to "+s.Name+" %", func(m measured) string {
+			found := m.stageOf(s.Name)
+			return fmt.Sprintf("%s (%s+%s)", seconds(found.moved()), thousands(found.Stable), thousands(found.Canary))
+		})
+	}
+	line("pods parked at once, in the rollback", func(m measured) string {
+		pods, took := m.rollback.parking()
+		return fmt.Sprintf("%s in %s", thousands(pods), seconds(took))
+	})
+	t.WriteString("\n")
+	t.Head(1, append([]string{"requests of `run`, then of `rollback`"}, heads[1:]...)...)
+	for _, kind := range kinds(rows) {
+		line(kind, func(m measured) string {
+			run, back := m.run.tally()[kind], m.rollback.tally()[kind]
+			return fmt.Sprintf("%s, %s (%s)", thousands(run.count), thousands(back.count), size(run.bytes+back.bytes))
+		})
+	}
+	return t.String()
+}
+
+// kinds are all that was asked, by resource.
+func kinds(rows []measured) []string {
+	all := map[string]bool{}
+	for _, m := range rows {
+		for _, p := range []process{m.run, m.rollback} {
+			for kind := range p.tally() {
+				all[kind] = true
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
+		last := func(kind string) string { return kind[strings.LastIndex(kind, " ")+1:] }
+		return cmp.Or(cmp.Compare(last(a), last(b)), cmp.Compare(a, b))
+	})
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// size is a number of bytes for people.
+func size(bytes int64) string {
+	if bytes < 10_000_000 {
+		return thousands(int(bytes+999)/1000) + " kB"
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
+// thousands sets a number in groups.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
