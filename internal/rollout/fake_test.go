@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -239,11 +240,19 @@ type journal struct {
 	judged   []string // stage and verdict
 	troubled []rollout.Trouble
 	saves    int
+	twice    []string // stages that were saved as begun and as still to come
 }
 
-func (j *journal) Stage(name string)    { j.stages = append(j.stages, name) }
-func (j *journal) Save(*rollout.Record) { j.saves++ }
-func (j *journal) Progress(string)      {}
+func (j *journal) Stage(name string) { j.stages = append(j.stages, name) }
+func (j *journal) Save(r *rollout.Record) {
+	j.saves++
+	for _, stage := range r.Stages {
+		if stage.Name != "baseline" && slices.Contains(r.NotReached, stage.Target) {
+			j.twice = append(j.twice, stage.Name)
+		}
+	}
+}
+func (j *journal) Progress(string) {}
 func (j *journal) Judged(_ context.Context, stage rollout.StageRecord) {
 	j.judged = append(j.judged, stage.Name+" "+string(stage.Verdict))
 }

@@ -32,6 +32,7 @@ func TestRolloutPromotes(t *testing.T) {
 			"scale canary 8", "scale stable 2", "scale canary 10", "scale stable 0",
 		}, c.calls)
 		require.Empty(t, r.Record.NotReached)
+		require.Empty(t, j.twice)
 		for _, stage := range r.Record.Stages {
 			require.Equal(t, rollout.Pass, stage.Verdict, "%s: %s", stage.Name, stage.Detail)
 			require.NotNil(t, stage.Propagation)

@@ -26,8 +26,8 @@ func (r *run) sampleBaseline(ctx context.Context) error {
 // stage moves the pods to one target, judges what the balancer then does, and
 // pauses.
 func (r *run) stage(ctx context.Context, planned PlannedStage) error {
-	rec := r.open(number(planned.Target), planned)
 	r.reached(planned.Target)
+	rec := r.open(number(planned.Target), planned)
 	if err := r.remember(ctx, PhaseStages); err != nil {
 		return err
 	}
