@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -20,11 +19,7 @@ import (
 // The elements and attributes are those that Jenkins' schema knows:
 // https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd
 func JUnit(w io.Writer, record *rollout.Record, version string) error {
-	var document bytes.Buffer
-	if err := JSON(&document, record, version); err != nil {
-		return err
-	}
-	record, version, err := FromJSON(&document)
+	p, err := reread(record, version)
 	if err != nil {
 		return err
 	}
@@ -33,7 +28,7 @@ func JUnit(w io.Writer, record *rollout.Record, version string) error {
 	}
 	encoder := xml.NewEncoder(w)
 	encoder.Indent("", "  ")
-	if err = encoder.Encode(page{Record: record, version: version}.suites()); err != nil {
+	if err = encoder.Encode(p.suites()); err != nil {
 		return err
 	}
 	_, err = io.WriteString(w, "\n")

@@ -13,16 +13,22 @@ import (
 // one table, one chart, details. The same record gives the same bytes, and so
 // does what FromJSON makes of its JSON.
 func Markdown(w io.Writer, record *rollout.Record, version string) error {
-	var document bytes.Buffer
-	if err := JSON(&document, record, version); err != nil {
-		return err
-	}
-	record, version, err := FromJSON(&document)
+	p, err := reread(record, version)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, page{Record: record, version: version}.String())
+	_, err = io.WriteString(w, p.String())
 	return err
+}
+
+// reread is a record as whoever reads its JSON has it.
+func reread(record *rollout.Record, version string) (page, error) {
+	var document bytes.Buffer
+	if err := JSON(&document, record, version); err != nil {
+		return page{}, err
+	}
+	record, version, err := FromJSON(&document)
+	return page{Record: record, version: version}, err
 }
 
 // page is the report of a record that came out of its JSON document.
