@@ -157,7 +157,7 @@ func (p *ProberPod) look(ctx context.Context) (runs bool, t rollout.Trouble) {
 	case pod != nil && pod.Status.Phase != corev1.PodPending:
 		return true, t
 	case gone: // a Job whose pod was removed makes no other
-		return false, rollout.Trouble{Reason: rollout.ReasonInvalidLocal, Fatal: true, Message: "somebody removed its pod, or its Job " + p.name}
+		return false, rollout.Trouble{Reason: rollout.ReasonInvalidLocal, Fatal: true, Message: p.removed()}
 	case pod == nil:
 		return false, p.unmade(ctx)
 	}
@@ -167,6 +167,9 @@ func (p *ProberPod) look(ctx context.Context) (runs bool, t rollout.Trouble) {
 	}
 	return false, rollout.Trouble{Message: "pod " + pod.Name + " has not started yet"}
 }
+
+// removed is why a pod is gone that was there.
+func (p *ProberPod) removed() string { return "somebody removed its pod, or its Job " + p.name }
 
 // pod is the Job's pod, nil if there is none: there is never more than one.
 func (p *ProberPod) pod() *corev1.Pod {
@@ -192,7 +195,7 @@ func (p *ProberPod) unmade(ctx context.Context) rollout.Trouble {
 		}
 		switch e.Reason {
 		case "SuccessfulCreate": // and gone before the watch has said so
-			t.Reason, t.Message = rollout.ReasonInvalidLocal, "somebody removed its pod, or its Job "+p.name
+			t.Reason, t.Message = rollout.ReasonInvalidLocal, p.removed()
 			continue
 		case "FailedCreate":
 			t.Message = e.Message
@@ -223,7 +226,7 @@ func (p *ProberPod) Open(ctx context.Context) (io.ReadCloser, error) {
 func (p *ProberPod) Over(context.Context) error {
 	pod := p.pod()
 	if pod == nil {
-		return proberSetback(rollout.ReasonInvalidLocal, "the prober in the cluster is gone: somebody removed its pod, or its Job %s", p.name)
+		return proberSetback(rollout.ReasonInvalidLocal, "the prober in the cluster is gone: %s", p.removed())
 	}
 	how := ""
 	for _, status := range pod.Status.ContainerStatuses {
