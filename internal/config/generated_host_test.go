@@ -23,14 +23,8 @@ func TestGeneratedHostAction(t *testing.T) {
 // on the way, and some drop variables that they could not name.
 func hostMetadata() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `# Generated from internal/config: %s
-name: l4-canary on the runner
-description: l4-canary as a program on the runner itself, for clusters on 127.0.0.1 and kubeconfigs with an exec plugin.
-author: The l4-canary authors
-branding:
-  icon: git-branch
-  color: yellow
-`, regenerate)
+	b.WriteString(headMetadata("l4-canary on the runner",
+		"l4-canary as a program on the runner itself, for clusters on 127.0.0.1 and kubeconfigs with an exec plugin."))
 	b.WriteString(inputMetadata())
 	b.WriteString("outputs:\n")
 	for _, output := range config.Outputs() {

@@ -142,16 +142,22 @@ func actionDefault(input config.Input) string {
 	return input.Default
 }
 
-func actionMetadata(image string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# Generated from internal/config: %s
-name: l4-canary
-description: Staged layer-4 canary rollouts behind a Kubernetes LoadBalancer Service, judged by what was sampled from it. Linux runners only.
+// headMetadata is what either action says of itself.
+func headMetadata(name, description string) string {
+	return fmt.Sprintf(`# Generated from internal/config: %s
+name: %s
+description: %s
 author: The l4-canary authors
 branding:
   icon: git-branch
   color: yellow
-`, regenerate)
+`, regenerate, name, description)
+}
+
+func actionMetadata(image string) string {
+	var b strings.Builder
+	b.WriteString(headMetadata("l4-canary",
+		"Staged layer-4 canary rollouts behind a Kubernetes LoadBalancer Service, judged by what was sampled from it. Linux runners only."))
 	b.WriteString(inputMetadata())
 	b.WriteString("outputs:\n")
 	for _, output := range config.Outputs() {
