@@ -58,31 +58,29 @@ func roundTrip(t *testing.T, r *rig) {
 // third job.
 func promote(t *testing.T, r *rig, workflow string) {
 	t.Helper()
-	repo := r.repository(t, "promote", workflow, "namespace: game", "namespace: promote")
-	repo.live(t, "lobby", "k8s", 4)
-	sha := repo.commit(t)
-	said, ok := repo.act(t, "push")
-	require.True(t, ok)
-	require.Equal(t, "held", said.outputs("canary")["outcome"])
-	require.Equal(t, "25", said.outputs("canary")["stage"])
-	require.Equal(t, "promoted", said.outputs("full")["outcome"])
-	require.Empty(t, said.results()["back"])
-	require.Equal(t, map[string]int{sha: 4}, repo.serving(t, "lobby"))
+	heldThenPromoted(t, r, workflow, "promote", 4, "25")
 }
 
 // staged is the same with jobs of one's own.
 func staged(t *testing.T, r *rig, workflow string) {
 	t.Helper()
-	repo := r.repository(t, "staged", workflow, "namespace: game", "namespace: staged")
-	repo.live(t, "lobby", "k8s", 10)
+	heldThenPromoted(t, r, workflow, "staged", 10, "10")
+}
+
+// heldThenPromoted: one job holds the rollout at a weight, another goes on with it, and none
+// goes back.
+func heldThenPromoted(t *testing.T, r *rig, workflow, namespace string, pods int, at string) {
+	t.Helper()
+	repo := r.repository(t, namespace, workflow, "namespace: game", "namespace: "+namespace)
+	repo.live(t, "lobby", "k8s", pods)
 	sha := repo.commit(t)
 	said, ok := repo.act(t, "push")
 	require.True(t, ok)
 	require.Equal(t, "held", said.outputs("canary")["outcome"])
-	require.Equal(t, "10", said.outputs("canary")["stage"])
+	require.Equal(t, at, said.outputs("canary")["stage"])
 	require.Equal(t, "promoted", said.outputs("full")["outcome"])
 	require.Empty(t, said.results()["back"])
-	require.Equal(t, map[string]int{sha: 10}, repo.serving(t, "lobby"))
+	require.Equal(t, map[string]int{sha: pods}, repo.serving(t, "lobby"))
 }
 
 // superseding: a first version, a second one, and the way back by hand.
