@@ -28,9 +28,24 @@ type astrayError struct{ entry string }
 
 func (e *astrayError) Error() string { return "the node sent it to no pod: " + e.entry }
 
-// strays is how many of so many connections may go astray: far more than the kernel
-// loses, and far fewer than a rollout that leaves a Service without rules.
-func strays(opened int) int { return 1 + opened/20000 }
+// hole is what the node remembers, for up to two minutes: whoever asks from the same port
+// meanwhile goes where the first one went.
+func (e *astrayError) hole() string {
+	_, flow, _ := strings.Cut(e.entry, "src=")
+	return flow
+}
+
+// holeOf is where a flow went astray; empty if it did not.
+func holeOf(err error) string {
+	if astray, is := errors.AsType[*astrayError](err); is {
+		return astray.hole()
+	}
+	return ""
+}
+
+// few reports whether so many holes are what the kernel makes of so many flows: far more
+// than it makes, and far fewer than a rollout that leaves a Service without rules.
+func few(holes, opened int) bool { return holes <= 1+opened/20000 }
 
 // dial opens a connection. The error is an *astrayError if it is known to be one.
 func dial(ctx context.Context, address string) (net.Conn, error) { return dialFrom(ctx, nil, address) }

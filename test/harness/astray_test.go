@@ -54,6 +54,8 @@ func TestAstray(t *testing.T) {
 			require.ErrorContains(t, err, "i/o timeout")
 			_, is := errors.AsType[*astrayError](err)
 			require.Equal(t, astray, is, err)
+			require.Equal(t, astray, holeOf(err) != "")
+			require.NotContains(t, holeOf(err), "SYN_SENT", "its age is no part of a hole")
 			require.ErrorContains(t, err, "src=10.79.0.1 dst="+address, "what the node knows of it")
 			t.Log(err)
 		})
@@ -62,10 +64,10 @@ func TestAstray(t *testing.T) {
 
 // TestTooManyStrays: what a rollout loses does not pass for what a node does.
 func TestTooManyStrays(t *testing.T) {
-	c := &Clients{stop: func() {}, opened: 500, astray: []string{"one"}}
+	c := &Clients{stop: func() {}, opened: 500, astray: []string{"one", "its port again"}, holes: map[string]bool{"first": true}}
 	_, failed, _ := c.Stop()
 	require.Empty(t, failed)
-	c.astray = append(c.astray, "another")
+	c.astray, c.holes["second"] = append(c.astray, "another"), true
 	_, failed, _ = c.Stop()
-	require.Equal(t, []string{"one", "another"}, failed)
+	require.Equal(t, []string{"one", "its port again", "another"}, failed)
 }

@@ -5,7 +5,6 @@ package harness
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -28,6 +27,7 @@ type Clients struct {
 	opened int
 	failed []string
 	astray []string // that the node lost, whatever a rollout did
+	holes  map[string]bool
 	ended  int
 }
 
@@ -36,7 +36,7 @@ type Clients struct {
 func Use(t *testing.T, address string, every time.Duration, held int) *Clients {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	c := &Clients{stop: cancel}
+	c := &Clients{stop: cancel, holes: map[string]bool{}}
 	t.Cleanup(func() { c.Stop() })
 	for range held {
 		conn, err := dial(ctx, address)
@@ -59,7 +59,7 @@ func (c *Clients) Stop() (opened int, failed []string, ended int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	failed = c.failed
-	if len(c.astray) > strays(c.opened) {
+	if !few(len(c.holes), c.opened) {
 		failed = append(slices.Clone(failed), c.astray...)
 	}
 	return c.opened, failed, c.ended
@@ -112,7 +112,8 @@ func (c *Clients) come(ctx context.Context, address string, every time.Duration)
 				return
 			}
 			said := fmt.Sprintf("%s, begun %s before: %v", time.Now().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err)
-			if _, astray := errors.AsType[*astrayError](err); astray {
+			if hole := holeOf(err); hole != "" {
+				c.holes[hole] = true
 				c.astray = append(c.astray, said)
 				return
 			}

@@ -4,7 +4,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +14,7 @@ type Loss struct {
 	Began, Ended time.Time
 	Protocol     string
 	Pod          string // of a conversation; empty: nobody answered
-	Astray       bool   // a node's kernel lost it, whatever a rollout did
+	Hole         string // where a node's kernel lost it, whatever a rollout did; empty: it did not
 	Err          error
 }
 
@@ -28,13 +27,15 @@ type Met struct {
 
 // Astray are the new flows that a node lost, and whether they are few enough for it to have
 // been the node.
-func (t Met) Astray() (count int, few bool) {
+func (t Met) Astray() (count int, rare bool) {
+	holes := map[string]bool{}
 	for _, loss := range t.Lost {
-		if loss.Astray {
+		if loss.Hole != "" {
 			count++
+			holes[loss.Hole] = true
 		}
 	}
-	return count, count <= strays(t.Opened)
+	return count, few(len(holes), t.Opened)
 }
 
 // Users use a Service all the time, and for as long as they like: new flows come every so
@@ -120,8 +121,7 @@ func (u *Users) meet(ctx context.Context, protocol, address string) *Conversatio
 	if err == nil {
 		return c
 	}
-	_, astray := errors.AsType[*astrayError](err)
-	u.met.Lost = append(u.met.Lost, Loss{Began: began, Ended: time.Now(), Protocol: protocol, Astray: astray, Err: err})
+	u.met.Lost = append(u.met.Lost, Loss{Began: began, Ended: time.Now(), Protocol: protocol, Hole: holeOf(err), Err: err})
 	return nil
 }
 

@@ -144,22 +144,22 @@ func TestUsersLose(t *testing.T) {
 	met := gather(t, u, func(met Met) bool { return len(met.Lost) > 3 })
 	require.ErrorContains(t, met.Lost[0].Err, "connection refused")
 	require.Empty(t, met.Lost[0].Pod)
-	astray, few := met.Astray()
+	astray, rare := met.Astray()
 	require.Zero(t, astray)
-	require.True(t, few)
+	require.True(t, rare)
 }
 
 // TestMetAstray: what a rollout loses does not pass for what a node does.
 func TestMetAstray(t *testing.T) {
 	t.Parallel()
-	met := Met{Opened: 500, Lost: []Loss{{Astray: true}, {}}}
-	count, few := met.Astray()
-	require.Equal(t, 1, count)
-	require.True(t, few)
-	met.Lost[1].Astray = true
-	count, few = met.Astray()
+	met := Met{Opened: 500, Lost: []Loss{{Hole: "one"}, {}, {Hole: "one"}}}
+	count, rare := met.Astray()
 	require.Equal(t, 2, count)
-	require.False(t, few)
+	require.True(t, rare, "both fell into one hole")
+	met.Lost[1].Hole = "another"
+	count, rare = met.Astray()
+	require.Equal(t, 3, count)
+	require.False(t, rare)
 }
 
 // TestDepartures: a pod is spared what it has not had of its drain yet.

@@ -135,13 +135,13 @@ func (s *scene) play(t *testing.T) (end harness.Outcome, problems []string) {
 // there were before this one.
 func (s *scene) judge(res *Result, service *live, old []string, met harness.Met, end harness.Outcome) {
 	harmed := s.Fault.Harmful && service == s.live
-	astray, few := met.Astray()
+	astray, rare := met.Astray()
 	res.Flows, res.Astray = res.Flows+met.Opened, res.Astray+astray
 	for _, loss := range met.Lost {
 		switch {
 		case s.out(loss) || harmed && loss.Began.After(end.Began):
 			res.Own++
-		case !loss.Astray || !few:
+		case loss.Hole == "" || !rare:
 			res.Lost++
 			res.Problems = append(res.Problems, fmt.Sprintf("%s: a new %s flow was lost, begun %s, ended %s: %v",
 				service.Namespace, loss.Protocol, clock(loss.Began), clock(loss.Ended), loss.Err))
