@@ -61,6 +61,11 @@ func (s *Sampler) Flows(ctx context.Context) iter.Seq[Flow] {
 	return func(yield func(Flow) bool) {
 		inner, cancel := context.WithCancel(ctx)
 		r := newRun(s)
+		if s.options.Rate == 0 && s.options.Concurrency == 1 {
+			defer cancel()
+			r.alone(inner, yield)
+			return
+		}
 		defer func() {
 			cancel()
 			r.stop()
@@ -215,6 +220,24 @@ func (r *run) take(ctx context.Context) (slot, bool) {
 	s = r.assign(s)
 	s.at = time.Since(r.begin)
 	return s, true
+}
+
+// alone yields the flows of the one worker there is, which runs in the very loop that
+// yields: to wake somebody for each flow would cost a tenth of what a flow costs.
+func (r *run) alone(ctx context.Context, yield func(Flow) bool) {
+	w := newWorker(r)
+	defer context.AfterFunc(ctx, w.conversation.cut)()
+	for s, ok := r.take(ctx); ok; s, ok = r.take(ctx) {
+		flow := w.flow(ctx, s)
+		if ctx.Err() != nil {
+			return // cut off by us: no sample
+		}
+		r.busy.Add(-1)
+		<-r.tokens
+		if !yield(flow) {
+			return
+		}
+	}
 }
 
 // deliver yields what has finished, in scheduled order.

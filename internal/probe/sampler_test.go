@@ -249,11 +249,12 @@ func TestLeavingTheLoop(t *testing.T) {
 		hush(c)
 	})
 	silent := serveUDP(t, "127.0.0.1", func([]byte, func(string)) {})
-	for name, rate := range map[string]float64{"closed": 0, "open": 2000} {
+	for name, how := range map[string]Options{"closed": {Concurrency: 64}, "open": {Rate: 2000}, "alone": {Concurrency: 1}} {
 		goroutines, files := runtime.NumGoroutine(), openFiles(t)
 		for range 3 {
 			answered.Store(0)
-			options := Options{Ports: []Port{port}, Addresses: loopback(), Rate: rate, Concurrency: 64, Timeout: 30 * time.Second}
+			options := how
+			options.Ports, options.Addresses, options.Timeout = []Port{port}, loopback(), 30*time.Second
 			sampler, err := NewSampler(options)
 			require.NoError(t, err)
 			for f := range sampler.Flows(t.Context()) {
