@@ -86,6 +86,7 @@ func Parse(text string, source Source) (Probes, error) {
 	if len(r.problems) > 0 {
 		return Probes{}, r.problems
 	}
+	slices.SortStableFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
 	return Probes{entries: entries, Secrets: r.secrets}, nil
 }
 
