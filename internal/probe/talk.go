@@ -16,8 +16,8 @@ const (
 	missable = 2
 )
 
-// line is what a flow says to a server of whose protocol nothing is known.
-var line = []byte("l4-canary\n")
+// testLine is what a flow says to a server of whose protocol nothing is known.
+var testLine = []byte("l4-canary\n")
 
 // greet holds the first exchange, notes who answered, and decides how the flow goes
 // on.
@@ -83,7 +83,7 @@ func (f *held) echo(banner script) error {
 	if err := f.socket.SetDeadline(f.deadline); err != nil {
 		return err
 	}
-	err := f.send(line)
+	err := f.send(testLine)
 	if err == nil {
 		err = f.receive(time.Now().Add(min(echoWait, f.until)))
 	}
@@ -137,7 +137,7 @@ func (f *held) lines() (Ending, time.Time) {
 		default:
 			asked = time.Now()
 			next = asked.Add(f.every)
-			if err := f.send(line); err != nil {
+			if err := f.send(testLine); err != nil {
 				return endOf(err), time.Now()
 			}
 		}
