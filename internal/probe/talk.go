@@ -22,7 +22,10 @@ var testLine = []byte("l4-canary\n")
 // greet holds the first exchange, notes who answered, and decides how the flow goes
 // on.
 func (f *held) greet() error {
-	var err error
+	err := f.phase(f.limits.FirstByte)
+	if err != nil {
+		return err
+	}
 	if l, ok := f.port.Exchange.(layered); ok {
 		if err = l.establish(&f.conversation); err != nil {
 			return err
