@@ -96,16 +96,20 @@ func (b *Board) work(ctx context.Context, every time.Duration) {
 // write writes one text. What went wrong for now is tried again when the next one may be
 // written; where the platform asks for fewer requests, with the next one.
 func (b *Board) write(ctx context.Context, key Key, text string) error {
-	limited, cancel := context.WithTimeout(ctx, longestCall)
+	ctx, cancel := context.WithTimeout(ctx, longestCall)
 	defer cancel()
-	if b.sticky == nil {
-		sticky, err := b.job.Sticky(limited, key)
-		if err != nil {
-			return err
-		}
-		b.sticky = sticky
+	if err := b.find(ctx, key); err != nil {
+		return err
 	}
-	return b.sticky.Put(limited, text, false, true)
+	return b.sticky.Put(ctx, text, false, true)
+}
+
+// find makes the comment ready to be written to, once.
+func (b *Board) find(ctx context.Context, key Key) (err error) {
+	if b.sticky == nil {
+		b.sticky, err = b.job.Sticky(ctx, key)
+	}
+	return err
 }
 
 // Last are a job's last words.
@@ -120,13 +124,13 @@ type Last struct {
 // is being written gets half of it to end first, so that nothing is written after them,
 // or twice.
 func (b *Board) Close(ctx context.Context, last Last, within time.Duration) error {
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	b.end(within / 2)
 	if b.failed != nil {
 		return b.failed
 	}
-	err := b.last(limited, last)
+	err := b.last(ctx, last)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("not done within %s: %w", within, err)
 	}
@@ -134,12 +138,8 @@ func (b *Board) Close(ctx context.Context, last Last, within time.Duration) erro
 }
 
 func (b *Board) last(ctx context.Context, last Last) error {
-	if b.sticky == nil {
-		sticky, err := b.job.Sticky(ctx, last.Key)
-		if err != nil {
-			return err
-		}
-		b.sticky = sticky
+	if err := b.find(ctx, last.Key); err != nil {
+		return err
 	}
 	if last.Mine {
 		return b.sticky.PutMine(ctx, last.Text)

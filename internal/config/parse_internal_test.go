@@ -108,6 +108,14 @@ func FuzzUnescape(f *testing.F) {
 			require.True(t, ok)
 			require.True(t, bytes.Equal([]byte(text), data))
 		}
+		if !ok {
+			require.Nil(t, data)
+			return
+		}
+		require.LessOrEqual(t, len(data), len(text), "an escape is longer than its byte")
+		again, ok := unescape(strings.ReplaceAll(string(data), `\`, `\\`))
+		require.True(t, ok)
+		require.True(t, bytes.Equal(data, again), "%q is %q", text, data)
 	})
 }
 

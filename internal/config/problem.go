@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// shown is how much of a wrong value a message quotes, in characters.
-const shown = 120
+// mostShown is how much of a wrong value a message quotes, in characters.
+const mostShown = 120
 
 // Problem is one input that cannot be used.
 type Problem struct {
@@ -41,8 +41,8 @@ func (ps Problems) Error() string {
 
 // quote shows a foreign value on one line, cut where it is long.
 func quote(value string) string {
-	if runes := []rune(value); len(runes) > shown {
-		return fmt.Sprintf("%q…", string(runes[:shown]))
+	if runes := []rune(value); len(runes) > mostShown {
+		return fmt.Sprintf("%q…", string(runes[:mostShown]))
 	}
 	return fmt.Sprintf("%q", value)
 }

@@ -176,6 +176,20 @@ func TestSecretsStayHidden(t *testing.T) {
 	require.NotContains(t, err.Error(), "fe@")
 }
 
+// TestSecretWithinAnother: of a password that begins as the user's name does, nothing is left.
+func TestSecretWithinAnother(t *testing.T) {
+	t.Parallel()
+	p := newPrometheus(t, http.StatusForbidden, "ci-lobby may not with ci-lobby-7f3a")
+	server, err := metric.NewServer(strings.Replace(p.URL, "http://", "http://${NAME}:${PASSWORD}@", 1), "", func(name string) string {
+		return map[string]string{"NAME": "ci-lobby", "PASSWORD": "ci-lobby-7f3a"}[name]
+	})
+	require.NoError(t, err)
+	c, err := metric.NewClient(server)
+	require.NoError(t, err)
+	_, err = c.Ask(t.Context(), "up")
+	require.EqualError(t, err, "asking "+p.URL+": client error: 403 *** may not with ***")
+}
+
 // TestHostileLabels are quoted and cut.
 func TestHostileLabels(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,8 @@ import (
 
 // Server is a Prometheus server, and what it takes to be let in.
 type Server struct {
-	// Secrets are texts that must not be shown.
+	// Secrets are texts that must not be shown, the longest first: one may be a part of
+	// another.
 	Secrets []string
 
 	address        string // without credentials
@@ -64,6 +65,7 @@ func NewServer(address, token string, getenv func(string) string) (Server, error
 	}
 	s.address, s.Secrets = strings.TrimRight(parsed.String(), "/"), e.secrets
 	s.keep(s.password, s.token)
+	slices.SortStableFunc(s.Secrets, func(a, b string) int { return len(b) - len(a) })
 	return s, nil
 }
 

@@ -26,7 +26,7 @@ func TestNewServer(t *testing.T) {
 		{address: "http://127.0.0.1:9090", want: "http://127.0.0.1:9090"},
 		{address: "http://[2001:db8::7]:9090/", want: "http://[2001:db8::7]:9090"},
 		{address: "https://ci:s%40fe@prometheus.example/prefix", want: "https://prometheus.example/prefix", secrets: []string{"s@fe"}},
-		{address: "https://${USER}:${PASSWORD}@${HOST}:8443/", want: "https://prometheus.example:8443", secrets: []string{"ci", "p@ss/w:rd%", "prometheus.example"}},
+		{address: "https://${USER}:${PASSWORD}@${HOST}:8443/", want: "https://prometheus.example:8443", secrets: []string{"prometheus.example", "p@ss/w:rd%", "ci"}},
 		{address: "${WHOLE}", want: "https://prometheus.example/prefix", secrets: []string{environment("WHOLE"), "s@fe"}},
 		{address: "http://prometheus:9090", token: "${TOKEN}", want: "http://prometheus:9090", secrets: []string{"eyJ0b2tlbg"}},
 		{address: "http://prometheus:9090", token: "literal", want: "http://prometheus:9090", secrets: []string{"literal"}},

@@ -37,7 +37,7 @@ func (f Facts) bounded(deployment string, spec corev1.PodSpec, b bounds) Finding
 	case corev1.LimitTypeContainer:
 	}
 	var findings Findings
-	for _, container := range spec.Containers {
+	for _, container := range containers(spec) {
 		b.who = fmt.Sprintf("Deployment %q: container %q asks", deployment, container.Name)
 		b.asked = func(name corev1.ResourceName, limit bool) resource.Quantity { return f.asked(container, name, limit) }
 		findings = append(findings, b.findings()...)

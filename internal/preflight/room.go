@@ -60,7 +60,7 @@ func (f Facts) quota() Findings {
 // they take, https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/quota/v1/evaluator/core/pods.go#L112
 func (f Facts) unmeasured() Findings {
 	spec, ok := podSpec(f.newcomer())
-	if !ok || f.Resuming {
+	if !ok || f.Resuming || saysForAll(spec) {
 		return nil
 	}
 	var findings Findings
@@ -78,7 +78,7 @@ func (f Facts) unmeasured() Findings {
 			if limit {
 				field = "limits"
 			}
-			for _, container := range spec.Containers {
+			for _, container := range containers(spec) {
 				if amount := f.asked(container, kind, limit); amount.IsZero() {
 					findings = append(findings, Finding{Error,
 						fmt.Sprintf("ResourceQuota %q counts %s, and container %q of Deployment %q does not say how much it takes: its pods would be refused",
@@ -137,13 +137,53 @@ func (f Facts) consumption(spec corev1.PodSpec, name corev1.ResourceName) resour
 	return f.sum(spec, kind, limit)
 }
 
-// sum is what a pod's containers ask for together.
+// sum is the most that a pod asks for at once: its containers and the sidecars beside
+// them together, or an init container and the sidecars before it. What the pod says for
+// all of them goes before that,
+// https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/component-helpers/resource/helpers.go (PodRequests)
 func (f Facts) sum(spec corev1.PodSpec, kind corev1.ResourceName, limit bool) resource.Quantity {
-	sum := resource.Quantity{}
-	for _, container := range spec.Containers {
-		sum.Add(f.asked(container, kind, limit))
+	if amount, ok := whole(spec, limit)[kind]; ok {
+		return amount
 	}
-	return sum
+	var together, most resource.Quantity
+	for _, container := range spec.InitContainers {
+		amount := f.asked(container, kind, limit)
+		if sidecar := container.RestartPolicy; sidecar != nil && *sidecar == corev1.ContainerRestartPolicyAlways {
+			together.Add(amount)
+			continue
+		}
+		beside := together.DeepCopy()
+		if beside.Add(amount); beside.Cmp(most) > 0 {
+			most = beside
+		}
+	}
+	for _, container := range spec.Containers {
+		together.Add(f.asked(container, kind, limit))
+	}
+	if together.Cmp(most) > 0 {
+		most = together
+	}
+	return most
+}
+
+// whole are the requests or the limits of a pod as one, where it says any.
+func whole(spec corev1.PodSpec, limit bool) corev1.ResourceList {
+	switch {
+	case spec.Resources == nil:
+		return nil
+	case limit:
+		return spec.Resources.Limits
+	}
+	return spec.Resources.Requests
+}
+
+// saysForAll reports whether a pod says what it takes as one: then a quota asks nothing of
+// its containers. A cluster from before 1.34 may not know how, and refuses the pods itself.
+func saysForAll(spec corev1.PodSpec) bool { return len(whole(spec, false))+len(whole(spec, true)) > 0 }
+
+// containers are all that a quota and a LimitRange look at, each by itself.
+func containers(spec corev1.PodSpec) []corev1.Container {
+	return slices.Concat(spec.InitContainers, spec.Containers)
 }
 
 // asked is a container's request or limit, with the namespace's defaults.

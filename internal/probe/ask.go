@@ -19,7 +19,7 @@ func Ask(ctx context.Context, connection net.Conn, port Port, address netip.Addr
 		return nil, err
 	}
 	defer c.close(false)
-	defer context.AfterFunc(ctx, c.cut)()
+	defer whenDone(ctx, c.cut)()
 	err := connection.SetDeadline(c.due)
 	if err == nil {
 		err = c.phase(c.limits.FirstByte)

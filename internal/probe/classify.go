@@ -68,6 +68,17 @@ func (c *Classifier) Classify(answer []byte) (Version, string) {
 	}
 }
 
+// ambiguous reports whether both patterns match an answer: then they, and not the
+// service, are wrong.
+func (c *Classifier) ambiguous(answer []byte) bool {
+	if c == nil {
+		return false
+	}
+	_, stable := c.stable.match(answer)
+	_, canary := c.canary.match(answer)
+	return stable && canary
+}
+
 func (p pattern) match(answer []byte) (pod string, ok bool) {
 	if p.expression == nil {
 		return "", false

@@ -120,7 +120,7 @@ func TestTimeouts(t *testing.T) {
 			say("ld\n")(c)
 		}, Timeouts{FirstByte: 150 * time.Millisecond}, banner(), Answered, Stable},
 		{"the total holds after the first byte", slow, Timeouts{FirstByte: 20 * time.Millisecond, Total: 100 * time.Millisecond},
-			mustCustom(t, "", "old"), Timeout, None},
+			oneStep(t, "", "old"), Timeout, None},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -186,11 +186,4 @@ func TestPortRateIsKept(t *testing.T) {
 	require.Equal(t, 420, counts[Stable]+counts[Canary])
 	require.InDelta(t, 20, counts[Canary], 19, "20 of 420 a second")
 	require.Greater(t, last.Scheduled, 500*time.Millisecond, "what one port leaves is not given to the other")
-}
-
-func mustCustom(tb testing.TB, send, expect string) Exchange {
-	tb.Helper()
-	e, err := Custom(send, expect)
-	require.NoError(tb, err)
-	return e
 }

@@ -183,6 +183,21 @@ func (c *conversation) cut() {
 	}
 }
 
+// whenDone calls f once ctx is done. What it returns has to be called once: from then on f
+// is not called any more, and has returned if it was.
+func whenDone(ctx context.Context, f func()) (end func()) {
+	returned := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(returned)
+		f()
+	})
+	return func() {
+		if !stop() {
+			<-returned
+		}
+	}
+}
+
 // send writes all of b.
 func (c *conversation) send(b []byte) error {
 	_, err := c.stream().Write(b)

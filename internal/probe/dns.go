@@ -51,7 +51,7 @@ func (chaos) hold(c *conversation) error {
 // resolve asks one question and waits for its answer.
 func (c *conversation) resolve(name string) (*dnsmessage.Message, error) {
 	id := uint16(rand.Uint32())
-	question, err := ask(id, name)
+	question, err := chaosQuestion(id, name)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +105,8 @@ func (c *conversation) fill(size int) error {
 	return nil
 }
 
-// ask is the question for a TXT record of class CHAOS.
-func ask(id uint16, name string) ([]byte, error) {
+// chaosQuestion asks for a TXT record of class CHAOS.
+func chaosQuestion(id uint16, name string) ([]byte, error) {
 	parsed, err := dnsmessage.NewName(name)
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func said(message *dnsmessage.Message) string {
 
 // last is what a held flow asks again and again.
 func (chaos) last(*conversation) []byte {
-	question, err := ask(uint16(rand.Uint32()), identities()[0])
+	question, err := chaosQuestion(uint16(rand.Uint32()), identities()[0])
 	if err != nil {
 		return nil // the name is a constant
 	}

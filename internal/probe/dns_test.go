@@ -150,7 +150,7 @@ func TestHeldDNS(t *testing.T) {
 
 // FuzzIdentity: whatever comes back, its text is one line.
 func FuzzIdentity(f *testing.F) {
-	question, err := ask(7, identities()[0])
+	question, err := chaosQuestion(7, identities()[0])
 	require.NoError(f, err)
 	f.Add(question)
 	f.Add([]byte("hello"))

@@ -11,8 +11,8 @@ import (
 // MaxAnswer is how much of an answer is read and classified.
 const MaxAnswer = 64 << 10
 
-// Exchange is what one flow says and what it expects. Preset, Auto, Custom and
-// NewScript make them. An Exchange is immutable: many flows hold it at once.
+// Exchange is what one flow says and what it expects. Preset, Auto, Get, NewScript,
+// WithGoodbye and Layers make them. An Exchange is immutable: many flows hold it at once.
 type Exchange interface {
 	// String is the word users know it by, such as "http".
 	String() string

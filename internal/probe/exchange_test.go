@@ -56,14 +56,6 @@ func TestAuto(t *testing.T) {
 	}
 }
 
-func TestCustomSaysWhatIsWrong(t *testing.T) {
-	t.Parallel()
-	_, err := Custom(`\q`, "")
-	require.ErrorContains(t, err, "send: at byte 0")
-	_, err = Custom("", "(")
-	require.ErrorContains(t, err, "expect: error parsing regexp")
-}
-
 func TestClassify(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -91,12 +83,12 @@ func TestClassify(t *testing.T) {
 			version, pod := c.Classify([]byte(row.answer))
 			require.Equal(t, row.version, version)
 			require.Equal(t, row.pod, pod)
-			require.Equal(t, row.name == "both", c.Ambiguous([]byte(row.answer)))
+			require.Equal(t, row.name == "both", c.ambiguous([]byte(row.answer)))
 		})
 	}
 	version, _ := (*Classifier)(nil).Classify([]byte("old"))
 	require.Equal(t, Unknown, version)
-	require.False(t, (*Classifier)(nil).Ambiguous([]byte("old")))
+	require.False(t, (*Classifier)(nil).ambiguous([]byte("old")))
 	_, err := NewClassifier("(", "new")
 	require.ErrorContains(t, err, "stable-pattern: ")
 	_, err = NewClassifier("old", "[")

@@ -54,7 +54,7 @@ type Port struct {
 	Rate     float64 // most flows a second, whatever the sampler's rate; 0: no limit of its own
 
 	// Secrets are said by the exchange. A server may repeat them, and answers are kept, learned
-	// from and shown: they have stars in their place.
+	// from and shown: they have stars in their place. Each comes before what is a part of it.
 	Secrets []string
 }
 

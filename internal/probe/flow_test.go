@@ -75,13 +75,11 @@ func TestNobodyListens(t *testing.T) {
 // timeout, whatever came before.
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	expect, err := Custom("", "old.*\n")
-	require.NoError(t, err)
 	silentUDP := serveUDP(t, "127.0.0.1", func([]byte, func(string)) {})
 	half := serveTCP(t, "127.0.0.1", func(c net.Conn) { hear(c); say("HTTP/1.1 200 OK\r\nX-Is: old\r\n")(c); hush(c) })
 	half.Exchange = request{}
 	partial := serveTCP(t, "127.0.0.1", func(c net.Conn) { say("old")(c); hush(c) })
-	partial.Exchange = expect
+	partial.Exchange = oneStep(t, "", "old.*\n")
 	for name, port := range map[string]Port{
 		"tcp":                     serveTCP(t, "127.0.0.1", hush),
 		"udp":                     silentUDP,
@@ -235,10 +233,8 @@ func TestCustom(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			exchange, err := Custom(row.send, row.expect)
-			require.NoError(t, err)
 			port := serveTCP(t, "127.0.0.1", row.serve)
-			port.Exchange = exchange
+			port.Exchange = oneStep(t, row.send, row.expect)
 			for _, f := range sample(t, Options{Ports: []Port{port}, Count: 3}) {
 				require.Equal(t, row.class, f.Class, "%v", f.Err)
 				require.Equal(t, row.answer, string(f.Answer))
@@ -251,9 +247,7 @@ func TestCustomUDP(t *testing.T) {
 	t.Parallel()
 	port := serveUDP(t, "127.0.0.1", func(datagram []byte, reply func(string)) { reply("old " + string(datagram)) })
 	for expect, class := range map[string]Class{"old p.ng": Answered, "pong": Faulty} {
-		exchange, err := Custom("ping", expect)
-		require.NoError(t, err)
-		port.Exchange = exchange
+		port.Exchange = oneStep(t, "ping", expect)
 		for _, f := range sample(t, Options{Ports: []Port{port}, Count: 3}) {
 			require.Equal(t, class, f.Class, "%v", f.Err)
 			require.Equal(t, Stable, f.Version)
@@ -265,9 +259,7 @@ func TestCustomUDP(t *testing.T) {
 // first one's words.
 func TestStepsConsumeWhatTheyMatched(t *testing.T) {
 	t.Parallel()
-	hello, err := Custom(`HELO\n`, `250 ok\n`)
-	require.NoError(t, err)
-	steps := hello.(script).steps
+	steps := oneStep(t, `HELO\n`, `250 ok\n`).steps
 	port := serveTCP(t, "127.0.0.1", func(c net.Conn) {
 		hear(c)
 		say("250 ok\n")(c)

@@ -124,12 +124,16 @@ func mismatch(step Step, size int) error {
 }
 
 // datagram waits for one datagram, and sends the question again while none
-// comes. A refusal is an answer of its own and not asked twice.
+// comes; an empty one was not asked, and is not asked again. A refusal is an answer of its
+// own and not asked twice.
 func (c *conversation) datagram(question []byte) error {
 	for range resends {
+		if len(question) == 0 {
+			break
+		}
 		patience := min(resendAfter, c.deadline.Sub(c.begin)/(resends+1))
 		err := c.receive(time.Now().Add(patience))
-		if !errors.Is(err, os.ErrDeadlineExceeded) || len(question) == 0 {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return c.emptyDatagram(err)
 		}
 		if err := c.send(question); err != nil {

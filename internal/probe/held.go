@@ -82,7 +82,7 @@ func hold(ctx context.Context, o Options, every time.Duration) (*Held, error) {
 		return nil, err
 	}
 	h := &Held{options: o.withDefaults(), every: every}
-	defer context.AfterFunc(ctx, h.cut)()
+	defer whenDone(ctx, h.cut)()
 	pacer := time.NewTicker(openEvery)
 	defer pacer.Stop()
 	var opening sync.WaitGroup

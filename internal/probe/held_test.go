@@ -187,6 +187,23 @@ func TestHeldUDP(t *testing.T) {
 	}
 }
 
+// TestHeldKeepsItsTimeouts: the time to connect is none to answer in, and a first byte that
+// has to come within a time is not waited for any longer.
+func TestHeldKeepsItsTimeouts(t *testing.T) {
+	t.Parallel()
+	slow := serveUDP(t, "127.0.0.1", func(_ []byte, reply func(string)) {
+		time.AfterFunc(200*time.Millisecond, func() { reply("old web-1") })
+	})
+	slow.Timeouts = Timeouts{Connect: 50 * time.Millisecond}
+	requireAlive(t, holding(t, seldom, 2, slow), Stable, "web-1")
+
+	silent := webOf(serveTCP(t, "127.0.0.1", hush))
+	silent.Timeouts = Timeouts{FirstByte: 50 * time.Millisecond, Total: time.Hour}
+	for _, f := range holding(t, seldom, 2, silent).Flows() {
+		require.ErrorContains(t, f.Err, "no answer")
+	}
+}
+
 // TestHeldUDPRefused: where nobody listens any more the kernel says so at once, and
 // the flow still has its three questions.
 func TestHeldUDPRefused(t *testing.T) {

@@ -21,26 +21,17 @@ type markKey struct {
 	begin, end bool
 }
 
-// longest is how long a mark may be.
-const longest = 256
+// longestMark is how many bytes a mark may have.
+const longestMark = 256
 
 // eachMark gives every mark that a text has: each word, and each two that follow each
 // other, where what is before the first and after the last counts as a word.
 func eachMark(text []byte, words []span, give func(c candidate)) {
-	word := func(i int) span {
-		switch {
-		case i < 0:
-			return span{0, 0}
-		case i >= len(words):
-			return span{len(text), len(text)}
-		}
-		return words[i]
-	}
 	for i := -1; i < len(words); i++ {
 		for n := 1; n <= 2; n++ {
-			from, to := word(i).from, word(i+n-1).to
+			from, to := wordAt(text, words, i).from, wordAt(text, words, i+n-1).to
 			m := mark{Text: text[from:to], Begin: i < 0 && n == 2, End: i+1 == len(words) && n == 2}
-			if to-from <= longest && !m.empty() {
+			if to-from <= longestMark && !m.empty() {
 				give(candidate{m, i, n})
 			}
 		}

@@ -82,17 +82,8 @@ func (r *reading) mask(from, to int) {
 // clear reports whether no byte from from up to to is noise.
 func (r *reading) clear(from, to int) bool { return !slices.Contains(r.noise[from:to], true) }
 
-// word is the word with a number; the one before the first and the one after the last
-// are empty.
-func (r *reading) word(i int) span {
-	switch {
-	case i < 0:
-		return span{0, 0}
-	case i >= len(r.words):
-		return span{len(r.text), len(r.text)}
-	}
-	return r.words[i]
-}
+// word is the word with a number.
+func (r *reading) word(i int) span { return wordAt(r.text, r.words, i) }
 
 // bytesOf is a word's text.
 func (r *reading) bytesOf(i int) []byte { return r.text[r.word(i).from:r.word(i).to] }

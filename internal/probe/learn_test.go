@@ -201,13 +201,13 @@ func TestLearnRefuses(t *testing.T) {
 // what belongs to the way, or to the moment, is in both.
 func TestLearnKeepsToTheControl(t *testing.T) {
 	t.Parallel()
-	canary := heard("c@you are 127.0.0.1, it is minute 59, 3 players, I am green")
-	_, err := Learn(Evidence{
+	c, err := Learn(Evidence{
 		Stable: append(heard("you are 192.0.2.1, it is minute 58, 2 players, I am blue"), heard("a@you are 127.0.0.1, it is minute 59, 3 players, I am blue")...),
-		Canary: canary,
+		Canary: heard("c@you are 127.0.0.1, it is minute 59, 3 players, I am green"),
 	})
 	require.NoError(t, err)
-	c, err := Learn(Evidence{
+	require.Equal(t, `stable answers contain "blue", canary's "green", in the banner`, c.String())
+	c, err = Learn(Evidence{
 		Stable: append(heard("you are 192.0.2.1, it is minute 58, 2 players"), heard("a@you are 127.0.0.1, it is minute 59, 3 players")...),
 		Canary: heard("c@you are 127.0.0.1, it is minute 59, 3 players"),
 	})

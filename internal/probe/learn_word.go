@@ -49,3 +49,15 @@ func wordsOf(text []byte) []span {
 	}
 	return words
 }
+
+// wordAt is the word with a number; the one before the first and the one after the last
+// are empty.
+func wordAt(text []byte, words []span, i int) span {
+	switch {
+	case i < 0:
+		return span{0, 0}
+	case i >= len(words):
+		return span{len(text), len(text)}
+	}
+	return words[i]
+}

@@ -125,7 +125,7 @@ func (c *Classifier) Attribute(f *Flow) {
 	if f.Class != Answered && f.Version == Unknown {
 		f.Version = None
 	}
-	f.Both = f.Version == Unknown && c.Ambiguous(f.Answer)
+	f.Both = f.Version == Unknown && c.ambiguous(f.Answer)
 }
 
 // errForgotten is what came from nobody's memory.

@@ -32,10 +32,10 @@ func NewSampler(o Options) (*Sampler, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	// Twice what can start while one flow hangs until its timeout.
 	if warning := Hurry(o.Cursor, o.Rate, o.Addresses); warning != "" && o.Warn != nil {
 		o.Warn(warning)
 	}
+	// Twice what can start while one flow hangs until its timeout.
 	window := max(minWindow, int(2*o.Rate*o.longest().Seconds()))
 	return &Sampler{options: o, window: window, hurried: o.Rate == 0 || o.Cursor.Reuse(o.Rate) < ReuseDistance}, nil
 }
@@ -93,9 +93,12 @@ type run struct {
 	running sync.WaitGroup
 }
 
+// newRun begins a range, of which alone Stats tells from now on.
 func newRun(s *Sampler) *run {
-	s.sent.Store(0)
-	s.notSent.Store(0)
+	for _, figure := range []*atomic.Int64{&s.sent, &s.notSent, &s.first, &s.last} {
+		figure.Store(0)
+	}
+	s.late.reset()
 	o := s.options
 	return &run{
 		Sampler:  s,
@@ -226,7 +229,7 @@ func (r *run) take(ctx context.Context) (slot, bool) {
 // yields: to wake somebody for each flow would cost a tenth of what a flow costs.
 func (r *run) alone(ctx context.Context, yield func(Flow) bool) {
 	w := newWorker(r)
-	defer context.AfterFunc(ctx, w.conversation.cut)()
+	defer whenDone(ctx, w.conversation.cut)()
 	for s, ok := r.take(ctx); ok; s, ok = r.take(ctx) {
 		flow := w.flow(ctx, s)
 		if ctx.Err() != nil {

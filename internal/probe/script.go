@@ -83,22 +83,6 @@ func WithGoodbye(goodbye []byte, steps ...Step) Exchange {
 	return script{name: "custom", protocol: TCP, steps: steps, goodbye: goodbye}
 }
 
-// Custom is the script of one step that a user types: text to send (ParseText)
-// and a RE2 expression to expect; either may be empty.
-func Custom(send, expect string) (Exchange, error) {
-	bytes, err := ParseText(send)
-	if err != nil {
-		return nil, fmt.Errorf("send: %w", err)
-	}
-	step := Step{Send: bytes}
-	if expect != "" {
-		if step.Expect, err = regexp.Compile(expect); err != nil {
-			return nil, fmt.Errorf("expect: %w", err)
-		}
-	}
-	return NewScript(step), nil
-}
-
 func banner() Exchange { return script{name: "tcp", protocol: TCP, line: true} }
 
 // info is "redis": what the server says of itself. A server that wants a password first
@@ -127,7 +111,7 @@ func bulk(heard []byte) (int, error) {
 }
 
 func datagram() Exchange {
-	return script{name: "udp", protocol: UDP, steps: []Step{{Send: []byte("l4-canary\n")}}}
+	return script{name: "udp", protocol: UDP, steps: []Step{{Send: testLine}}}
 }
 
 func (s script) String() string { return s.name }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -132,6 +133,9 @@ func sample(tb testing.TB, o Options) []Flow {
 	for flow := range sampler.Flows(tb.Context()) {
 		flows = append(flows, flow)
 	}
+	if o.Count > 0 {
+		require.Len(tb, flows, o.Count, "else a test of each could not fail")
+	}
 	return flows
 }
 
@@ -174,4 +178,17 @@ func free(tb testing.TB, first, n uint16) bool {
 		_ = packet.Close()
 	}
 	return true
+}
+
+// oneStep is a script of one step: text to send, and an expression to expect; either may
+// be empty.
+func oneStep(tb testing.TB, send, expect string) script {
+	tb.Helper()
+	text, err := ParseText(send)
+	require.NoError(tb, err)
+	step := Step{Send: text}
+	if expect != "" {
+		step.Expect = regexp.MustCompile(expect)
+	}
+	return script{name: "custom", steps: []Step{step}}
 }

@@ -38,6 +38,14 @@ func (h *histogram) observe(d time.Duration) {
 	}
 }
 
+// reset forgets what was counted.
+func (h *histogram) reset() {
+	for i := range h.buckets {
+		h.buckets[i].Store(0)
+	}
+	h.longest.Store(0)
+}
+
 // bucket is the index of a duration: its power of two and the three bits below.
 func bucket(d time.Duration) int {
 	us := uint64(d / time.Microsecond)

@@ -94,6 +94,24 @@ func TestCapturesOverUDP(t *testing.T) {
 	}
 }
 
+// TestSecondDatagram: where nothing was asked there is nothing to ask again, and what comes
+// late still comes in time.
+func TestSecondDatagram(t *testing.T) {
+	t.Parallel()
+	port := serveUDP(t, "127.0.0.1", func(_ []byte, reply func(string)) {
+		reply("wait for it")
+		time.AfterFunc(resendAfter+200*time.Millisecond, func() { reply("old") })
+	})
+	port.Exchange = NewScript(
+		Step{Send: []byte("hello"), Expect: regexp.MustCompile("^wait")}, Step{Expect: regexp.MustCompile("^old$")},
+	)
+	for _, f := range sample(t, Options{Ports: []Port{port}, Count: 2}) {
+		require.Equal(t, Answered, f.Class, "%v", f.Err)
+		require.Equal(t, "wait for itold", string(f.Answer))
+		require.Zero(t, f.Resent)
+	}
+}
+
 // TestGoodbye: the last word is said, its answer is heard out and is no part of the
 // sample, and then the connection is finished, not reset.
 func TestGoodbye(t *testing.T) {

@@ -16,13 +16,16 @@ const (
 	missable = 2
 )
 
-// line is what a flow says to a server of whose protocol nothing is known.
-var line = []byte("l4-canary\n")
+// testLine is what a flow says to a server of whose protocol nothing is known.
+var testLine = []byte("l4-canary\n")
 
 // greet holds the first exchange, notes who answered, and decides how the flow goes
 // on.
 func (f *held) greet() error {
-	var err error
+	err := f.phase(f.limits.FirstByte)
+	if err != nil {
+		return err
+	}
 	if l, ok := f.port.Exchange.(layered); ok {
 		if err = l.establish(&f.conversation); err != nil {
 			return err
@@ -83,7 +86,7 @@ func (f *held) echo(banner script) error {
 	if err := f.socket.SetDeadline(f.deadline); err != nil {
 		return err
 	}
-	err := f.send(line)
+	err := f.send(testLine)
 	if err == nil {
 		err = f.receive(time.Now().Add(min(echoWait, f.until)))
 	}
@@ -137,7 +140,7 @@ func (f *held) lines() (Ending, time.Time) {
 		default:
 			asked = time.Now()
 			next = asked.Add(f.every)
-			if err := f.send(line); err != nil {
+			if err := f.send(testLine); err != nil {
 				return endOf(err), time.Now()
 			}
 		}

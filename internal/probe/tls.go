@@ -136,10 +136,10 @@ func (w wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (w wire) Write(p []byte) (int, error)      { return w.c.socket.Write(p) }
-func (wire) Close() error                       { return nil } // the conversation does
-func (wire) LocalAddr() net.Addr                { return nil }
-func (wire) RemoteAddr() net.Addr               { return nil }
-func (wire) SetDeadline(time.Time) error        { return os.ErrNoDeadline }
-func (wire) SetReadDeadline(time.Time) error    { return os.ErrNoDeadline }
-func (w wire) SetWriteDeadline(time.Time) error { return nil } // asked for by CloseWrite
+func (w wire) Write(p []byte) (int, error)    { return w.c.socket.Write(p) }
+func (wire) Close() error                     { return nil } // the conversation does
+func (wire) LocalAddr() net.Addr              { return nil }
+func (wire) RemoteAddr() net.Addr             { return nil }
+func (wire) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
+func (wire) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
+func (wire) SetWriteDeadline(time.Time) error { return nil } // asked for by CloseWrite

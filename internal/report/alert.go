@@ -33,6 +33,8 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonBaseline:          "Stable did not pass on its own, before the canary had any part",
 	rollout.ReasonCancelled:         "The run was cancelled",
 	rollout.ReasonTakenOver:         "Somebody else took the rollout over",
+	rollout.ReasonLocked:            "Another rollout of this Service is under way",
+	rollout.ReasonSuperseded:        "A newer run of this workflow was here already",
 	rollout.ReasonInput:             "The inputs cannot be used",
 	rollout.ReasonPreflight:         "The cluster is not ready for this rollout",
 	rollout.ReasonUnreachable:       "The cluster cannot be reached",

@@ -1,7 +1,11 @@
 package report
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,8 +48,6 @@ func leftAsItWas() *rollout.Record {
 	return r
 }
 
-// TestHeadlines: the outcome and what decided it are one sentence, with the figure where a
-// figure decided.
 // firstVersion is a rollout to where nothing served: there is only one side.
 func firstVersion() *rollout.Record {
 	r := lobbyHeld()
@@ -68,6 +70,8 @@ func TestAskedBackIsNoFailure(t *testing.T) {
 	require.NotContains(t, text, "gate passed")
 }
 
+// TestHeadlines: the outcome and what decided it are one sentence, with the figure where a
+// figure decided.
 func TestHeadlines(t *testing.T) {
 	t.Parallel()
 	undecidedHere := byShare()
@@ -106,6 +110,30 @@ func TestHeadlines(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, c.want, firstLine(t, c.record))
 		})
+	}
+}
+
+// TestEveryReasonHasWords: none that a run can end with is shown as one that nobody knows.
+func TestEveryReasonHasWords(t *testing.T) {
+	t.Parallel()
+	source, err := parser.ParseFile(token.NewFileSet(), "../rollout/record.go", nil, 0)
+	require.NoError(t, err)
+	var codes []string
+	ast.Inspect(source, func(n ast.Node) bool {
+		value, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if kind, ok := value.Type.(*ast.Ident); ok && kind.Name == "Reason" {
+			code, err := strconv.Unquote(value.Values[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			codes = append(codes, code)
+		}
+		return false
+	})
+	require.Len(t, codes, len(reasonWords))
+	for _, code := range codes {
+		require.Contains(t, reasonWords, rollout.Reason(code))
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/org/l4-canary/internal/rollout"
 )
 
-// most is how many rows a folded table has at most.
-const most = 200
+// mostRows is how many rows a folded table has at most.
+const mostRows = 200
 
 // measurements are the figures of every port at every stage, and of every
 // address where there are several.
@@ -19,7 +19,7 @@ func (p page) measurements() string {
 	rows, seen := 0, 0
 	for _, stage := range p.Stages {
 		for _, m := range stage.Ports {
-			if rows++; rows > most {
+			if rows++; rows > mostRows {
 				continue
 			}
 			ports.row(portRow(stage, m)...)
@@ -27,7 +27,7 @@ func (p page) measurements() string {
 				continue
 			}
 			for _, a := range m.Addresses {
-				if seen++; seen <= most {
+				if seen++; seen <= mostRows {
 					addresses.row(addressRow(stage, m, a)...)
 				}
 			}
@@ -36,9 +36,9 @@ func (p page) measurements() string {
 	if rows == 0 {
 		return ""
 	}
-	body := ports.String() + more(rows-most, "row")
+	body := ports.String() + more(rows-mostRows, "row")
 	if seen > 0 {
-		body += "\n\n" + addresses.String() + more(seen-most, "row")
+		body += "\n\n" + addresses.String() + more(seen-mostRows, "row")
 	}
 	return details("Per port and address", body+"\n\n"+p.timings())
 }
@@ -124,13 +124,13 @@ func (p page) pods() string {
 		t, rows := newTable("Port", "Pod", "Side", "Flows:"), 0
 		for _, m := range stage.Ports {
 			for _, pod := range m.Pods {
-				if rows++; rows <= most {
+				if rows++; rows <= mostRows {
 					t.row(portName(m.Port), codeUpTo(pod.Pod, 80), side(pod.Version), count(pod.Flows))
 				}
 			}
 		}
 		if rows > 0 {
-			return details("Pods that answered at "+stageName(stage), t.String()+more(rows-most, "row"))
+			return details("Pods that answered at "+stageName(stage), t.String()+more(rows-mostRows, "row"))
 		}
 	}
 	return ""
@@ -200,12 +200,12 @@ func (p page) notices() string {
 	}
 	var lines []string
 	for i, notice := range p.Notices {
-		if i == most {
+		if i == mostRows {
 			break
 		}
 		lines = append(lines, "* "+code(notice))
 	}
-	return details(plural(len(p.Notices), "notice"), strings.Join(lines, "\n")+more(len(p.Notices)-most, "notice"))
+	return details(plural(len(p.Notices), "notice"), strings.Join(lines, "\n")+more(len(p.Notices)-mostRows, "notice"))
 }
 
 // rescue is what a person must do now, and is never folded away.

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// longest is how many characters of a foreign text a report shows.
-const longest = 300
+// longestText is how many characters of a foreign text a report shows.
+const longestText = 300
 
 // escapes are terminal sequences: CSI (colours, cursor), OSC (titles, links)
 // and the two-byte rest (ECMA-48, sections 5.3 to 5.6).
@@ -20,7 +20,7 @@ var lookalikes = strings.NewReplacer("`", "ˋ", "|", "│")
 
 // code shows foreign text as a code span, which may stand anywhere in a line and
 // in a cell. In one, nothing is a mention, a reference, a link or HTML.
-func code(text string) string { return codeUpTo(text, longest) }
+func code(text string) string { return codeUpTo(text, longestText) }
 
 // codeUpTo is code with a limit of its own.
 func codeUpTo(text string, limit int) string {
@@ -51,7 +51,7 @@ var references = []*regexp.Regexp{regexp.MustCompile(`(?i)\bwww\.|\bGH-\d`), reg
 // Mentions and references are looked for in the rendered text, where an entity
 // is a character like any other, hence the joiners.
 func prose(text string) string {
-	text = shorten(clean(text), longest)
+	text = shorten(clean(text), longestText)
 	for _, reference := range references {
 		text = reference.ReplaceAllStringFunc(text, broken)
 	}

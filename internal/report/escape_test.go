@@ -93,7 +93,7 @@ func FuzzCode(f *testing.F) {
 		require.NotEmpty(t, inner)
 		require.NotContains(t, inner, "`")
 		require.Equal(t, strings.TrimSpace(inner), inner, "blanks at both ends would be taken for padding")
-		require.LessOrEqual(t, utf8.RuneCountInString(inner), longest)
+		require.LessOrEqual(t, utf8.RuneCountInString(inner), longestText)
 
 		table := newTable("A", "B")
 		table.row(span, "x")

@@ -36,7 +36,7 @@ func (p page) witnessed(do func(s rollout.StageRecord, m rollout.Measurement, e 
 	rows := 0
 	for _, stage := range p.Stages {
 		for _, m := range portsOf(stage) {
-			if m.Evidence == nil || rows == most {
+			if m.Evidence == nil || rows == mostRows {
 				continue
 			}
 			rows++
@@ -58,7 +58,7 @@ func (p page) odd() string {
 		}
 	})
 	var lines []string
-	for _, warning := range order[:min(len(order), most)] {
+	for _, warning := range order[:min(len(order), mostRows)] {
 		places := at[warning]
 		text := strings.Join(places[:min(len(places), 20)], ", ")
 		lines = append(lines, fmt.Sprintf("* At %s: %s", text, sentence(warning)))
@@ -213,7 +213,7 @@ func (p page) after() string {
 			continue
 		}
 		for _, m := range stage.After.Ports {
-			if rows++; rows > most {
+			if rows++; rows > mostRows {
 				continue
 			}
 			verdict := none
@@ -227,7 +227,7 @@ func (p page) after() string {
 	if rows == 0 {
 		return ""
 	}
-	return details(p.afterTitle(), t.String()+more(rows-most, "row"))
+	return details(p.afterTitle(), t.String()+more(rows-mostRows, "row"))
 }
 
 // afterTitle says when that was.

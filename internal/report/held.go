@@ -139,7 +139,7 @@ func (p page) heldSentence() string {
 func heldEnds(ends []rollout.HeldEnd) string {
 	t := newTable("Stage:", "Port", "Pod", "Flows:", "Ended", "After it began to leave:", "Counts as")
 	for i, e := range ends {
-		if i == most {
+		if i == mostRows {
 			break
 		}
 		pod, after, fate := side(e.Version), "did not leave", "outlived"
@@ -157,7 +157,7 @@ func heldEnds(ends []rollout.HeldEnd) string {
 	if len(ends) == 0 {
 		return ""
 	}
-	return t.String() + more(len(ends)-most, "row")
+	return t.String() + more(len(ends)-mostRows, "row")
 }
 
 // ending is how flows ended, in a word or two.

@@ -163,7 +163,7 @@ func plain(text string) string {
 		}
 		return r
 	}, clean(text))
-	return strings.ReplaceAll(shorten(text, longest), "[[", "[ [")
+	return strings.ReplaceAll(shorten(text, longestText), "[[", "[ [")
 }
 
 // plainly formats text of the program's own with foreign values.

@@ -128,7 +128,7 @@ func (p page) systemOut(s rollout.StageRecord, i int) string {
 	if s.Verdict == rollout.Inconclusive && p.wentOn(i) {
 		lines = append(lines, "undecided, and the run went on (on-inconclusive)")
 	}
-	return strings.Join(lines[:min(len(lines), most)], "\n")
+	return strings.Join(lines[:min(len(lines), mostRows)], "\n")
 }
 
 // portLine is what one port told.

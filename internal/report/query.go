@@ -130,7 +130,7 @@ func (p page) queries() string {
 	t, rows := newTable("Stage:", "Query", "Verdict", "Worst:", "Allowed", "Last:", "Of", "Asked:"), 0
 	for _, s := range p.Stages {
 		for _, q := range s.Queries {
-			if rows++; rows <= most {
+			if rows++; rows <= mostRows {
 				t.row(queryRow(s, q)...)
 			}
 		}
@@ -138,7 +138,7 @@ func (p page) queries() string {
 	if rows == 0 {
 		return ""
 	}
-	return t.String() + more(rows-most, "row")
+	return t.String() + more(rows-mostRows, "row")
 }
 
 // queryRow is one query at one stage.

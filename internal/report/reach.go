@@ -17,7 +17,7 @@ func (p page) reaches() string {
 	}
 	lines := []string{"> [!IMPORTANT]"}
 	for _, notice := range p.Notices {
-		if strings.Contains(notice, rollout.ReachesStable) && len(lines) <= most {
+		if strings.Contains(notice, rollout.ReachesStable) && len(lines) <= mostRows {
 			lines = append(lines, "> * "+code(notice))
 		}
 	}

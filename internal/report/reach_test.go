@@ -23,6 +23,6 @@ func TestReaches(t *testing.T) {
 		var b bytes.Buffer
 		require.NoError(t, Markdown(&b, record, "test"))
 		require.Equal(t, shown, strings.Contains(b.String(), says), outcome)
-		require.Less(t, strings.Index(b.String(), says), strings.Index(b.String(), "| Verdict |"), outcome)
+		require.Less(t, strings.Index(b.String(), says), strings.Index(b.String(), "| Stage |"), outcome)
 	}
 }

@@ -94,7 +94,22 @@ goodbye: '${TOKEN}\n'
 	require.Equal(t, "\x00\xff\n", <-heard)
 	require.Equal(t, "LIST\n", <-heard)
 	require.Equal(t, "hunter2\\r${1.2}\n", <-heard)
-	require.Equal(t, []string{"me", `hunter2\r${1.2}`}, probes.Secrets)
+	require.Equal(t, []string{`hunter2\r${1.2}`, "me"}, probes.Secrets)
+}
+
+// TestSecretWithinAnother: of a password that begins as the user's name does, nothing is left
+// in an answer.
+func TestSecretWithinAnother(t *testing.T) {
+	t.Parallel()
+	flow, probes := hold(t, "steps: [{send: '${NAME} ${PASSWORD}\\n', until: line}]", source{
+		env: map[string]string{"NAME": "ci-lobby", "PASSWORD": "ci-lobby-7f3a"},
+	}, func(c net.Conn) {
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		_, _ = io.WriteString(c, line)
+	})
+	require.Equal(t, probe.Answered, flow.Class, "%v", flow.Err)
+	require.Equal(t, "*** ***\n", string(flow.Answer))
+	require.Equal(t, []string{"ci-lobby-7f3a", "ci-lobby"}, probes.Secrets)
 }
 
 // TestHTTPKeys: path and host stand in the request.

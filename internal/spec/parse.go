@@ -68,14 +68,8 @@ func Parse(text string, source Source) (Probes, error) {
 		}
 		e := n.entry()
 		entries = append(entries, e)
-		place := "every other port" // what the entry is for, even if it is no port
-		switch {
-		case e.port != "":
-			place = e.port
-		case strings.HasPrefix(n.title, "port "):
-			place = n.title
-		}
-		if place += string(e.protocol); seen[place] {
+		place := n.place(e)
+		if seen[place] {
 			n.reject("there is another entry for it")
 		}
 		seen[place] = true
@@ -86,7 +80,19 @@ func Parse(text string, source Source) (Probes, error) {
 	if len(r.problems) > 0 {
 		return Probes{}, r.problems
 	}
+	slices.SortStableFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
 	return Probes{entries: entries, Secrets: r.secrets}, nil
+}
+
+// place is what an entry is for, even if it is no port.
+func (n node) place(e entry) string {
+	switch {
+	case e.port != "":
+		return e.port + string(e.protocol)
+	case strings.HasPrefix(n.title, "port "):
+		return n.title + string(e.protocol)
+	}
+	return "every other port" + string(e.protocol)
 }
 
 // decode turns YAML into maps, lists, texts and numbers.

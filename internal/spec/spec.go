@@ -13,7 +13,8 @@ import (
 
 // Probes say how ports are asked.
 type Probes struct {
-	// Secrets are the values that came from the environment. They must not be shown.
+	// Secrets are the values that came from the environment. They must not be shown. The
+	// longest come first, for one may be a part of another.
 	Secrets []string
 
 	entries []entry

@@ -26,7 +26,8 @@
 // The same statistic asks whether the new version owns more than its share of the failures ([AttributedGate]), or of the
 // slow answers ([SlowThreshold]); whether all failures exceed what the baseline showed ([BaselineGate]); and whether a
 // version keeps a promised ceiling ([CeilingGate]). The rest describes: runs, dispersion, rank tests and classical
-// intervals are printed beside the verdict and warn when the sampling itself is odd; they do not decide.
+// intervals are printed beside the verdict and warn when the sampling itself is odd; they do not decide. [EquivalenceP],
+// [DifferenceInterval] and [DesignEffect] are what one checks a sample by afterwards: no report prints them.
 //
 // # Conventions
 //

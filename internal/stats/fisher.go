@@ -50,7 +50,7 @@ func FisherExact(a, b, c, d int) Fisher {
 }
 
 // Stationary reports whether the counts of the new version in the two halves of a stage, k1 of n1 and k2 of n2, are
-// compatible with one share: two-sided Fisher p >= 0.001. If not, the stage starts again with [ShareTest.Restart].
+// compatible with one share: two-sided Fisher p >= 0.001. If not, the stage starts again with [ShareTest.Window].
 // Impossible counts are not stationary.
 func Stationary(k1, n1, k2, n2 int) bool {
 	return FisherExact(k1, n1-k1, k2, n2-k2).TwoSided >= stationarityLevel

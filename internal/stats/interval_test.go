@@ -89,9 +89,9 @@ func TestUniformPriorVectors(t *testing.T) {
 func TestClassicalIntervals(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
-		k, n           int
-		confidence     float64
-		wilson, pearce Interval
+		k, n          int
+		confidence    float64
+		wilson, exact Interval
 	}{
 		{81, 263, 0.95, Interval{0.255288519878, 0.366209576983}, Interval{0.252736745585, 0.367621922601}},
 		{0, 20, 0.95, Interval{0, 0.161125158053}, Interval{0, 0.168433470983}},
@@ -104,9 +104,9 @@ func TestClassicalIntervals(t *testing.T) {
 	}
 	for _, row := range rows {
 		requireInterval(t, row.wilson.Lo, row.wilson.Hi, Wilson(row.k, row.n, row.confidence), 1e-12)
-		requireInterval(t, row.pearce.Lo, row.pearce.Hi, ClopperPearson(row.k, row.n, row.confidence), 1e-12)
+		requireInterval(t, row.exact.Lo, row.exact.Hi, ClopperPearson(row.k, row.n, row.confidence), 1e-12)
 		upper := ClopperPearsonUpper(row.k, row.n, 1-(1-row.confidence)/2)
-		require.InDelta(t, row.pearce.Hi, upper, 1e-12, "half of the two-sided error is above")
+		require.InDelta(t, row.exact.Hi, upper, 1e-12, "half of the two-sided error is above")
 	}
 	require.InDelta(t, 0.005558924, ClopperPearsonUpper(1, 1000, 0.975), 1e-9, "the baseline of section 2.4")
 }

@@ -17,10 +17,6 @@ const (
 const (
 	// runsLimit is the |z| from which a sequence is conspicuous, 1 in 370 of independent ones.
 	runsLimit = 3
-	// stickySize is the number of answers from which a constant sequence is not put down to chance, and stickyMargin the
-	// distance the expected share must have from 0 and 1.
-	stickySize   = 30
-	stickyMargin = 0.02
 	// overdispersionLevel is the p-value below which Dispersion.Correction divides the counts.
 	overdispersionLevel = 0.01
 )
@@ -153,11 +149,4 @@ func Batches(sequence []bool, count int) (hits, sizes []int) {
 		}
 	}
 	return hits, sizes
-}
-
-// Sticky reports whether n answers that all came from one version, k = 0 or k = n, show that the balancer keeps a client
-// on one pod: at least 30 of them while the expected share lies between 2 % and 98 %, both excluded.
-func Sticky(k, n int, expected float64) bool {
-	constant := n >= stickySize && (k == 0 || k == n)
-	return constant && expected > stickyMargin && expected < 1-stickyMargin
 }

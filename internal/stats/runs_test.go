@@ -112,17 +112,6 @@ func TestBatches(t *testing.T) {
 	require.Equal(t, []int{0, 0, 0}, sizes)
 }
 
-func TestSticky(t *testing.T) {
-	t.Parallel()
-	require.True(t, Sticky(0, 30, 0.10))
-	require.True(t, Sticky(30, 30, 0.10))
-	require.False(t, Sticky(0, 29, 0.10))
-	require.False(t, Sticky(1, 30, 0.10))
-	require.False(t, Sticky(0, 30, 0.02))
-	require.False(t, Sticky(30, 30, 0.98))
-	require.False(t, Sticky(0, 30, math.NaN()))
-}
-
 // TestChiSquare holds the classical 5 % points and a far tail, which is exactly exp(-x/2) at two degrees of freedom.
 func TestChiSquare(t *testing.T) {
 	t.Parallel()
