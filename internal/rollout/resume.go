@@ -106,10 +106,11 @@ func (r *Rollout) Restore(ctx context.Context) error {
 		return fault(ctx, err)
 	}
 	outcome := run.rollback(ctx, true, nil)
-	run.settleRetreat(ctx, outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))
 	if outcome == RollbackFailed {
 		run.settle(outcome, ReasonDeadline, r.Record.Rollback.Err)
+		return nil
 	}
+	run.settleRetreat(ctx, outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))
 	return nil
 }
 

@@ -207,7 +207,7 @@ func (r *Rollout) Run(ctx context.Context) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
 	err := run.steps(limited)
-	if limited.Err() != nil && errors.Is(context.Cause(limited), errTimeout) {
+	if err != nil && errors.Is(context.Cause(limited), errTimeout) {
 		err = &Setback{Reason: ReasonDeadline, Message: "the run took longer than timeout (" + r.Timeout.String() + ")"}
 	}
 	run.conclude(ctx, err)
