@@ -46,7 +46,7 @@ func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Opti
 		Bake: o.Bake, StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
 		Until: rollout.Percent(o.Until), Address: o.Address, HoldOpen: o.HoldOpen,
 		Learn: o.StablePattern == nil && o.CanaryPattern == nil, ReportShare: o.ShareGate == "report", Smoke: o.Smoke,
-		Hold: o.OnFailure == "hold", KeepFailed: o.KeepFailedPod, GoOn: o.OnInconclusive == "continue",
+		Stay: o.OnFailure == "hold", KeepFailed: o.KeepFailedPod, GoOn: o.OnInconclusive == "continue",
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause

@@ -126,7 +126,7 @@ func (c *Command) rollOut(ctx context.Context, p *prepared, lease *kube.Lease, j
 		engine.Meter = p.metrics.meter
 	}
 	if p.record.ProbeFrom == fromCluster {
-		engine.Prober, engine.Quiet = p.inside(cluster, j.log, 1), p.inside(cluster, j.log, quietPart)
+		engine.Prober, engine.Quiet = p.inside(cluster, j.log, 1), p.inside(cluster, j.log, rollout.QuietPart)
 	}
 	if p.autoscaled || p.resume != nil && p.resume.Autoscaled {
 		engine.Autoscalers = cluster

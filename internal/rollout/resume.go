@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/org/l4-canary/internal/probe"
 )
@@ -25,19 +24,14 @@ func (r *run) resume(ctx context.Context) error {
 	if err := r.freezeAgain(ctx); err != nil {
 		return err
 	}
-	if r.memory.Phase == PhaseHandingOver {
+	switch r.memory.Phase {
+	case PhaseHandingOver:
 		return r.finish(ctx)
-	}
-	if r.memory.Phase == PhaseBaking {
+	case PhaseBaking:
 		return r.resumeBake(ctx)
+	case PhaseStages, PhaseHeld, PhaseAdopting, PhasePromoted:
 	}
-	if err := r.collect(ctx); err != nil {
-		return err
-	}
-	if err := r.findAddress(ctx); err != nil {
-		return err
-	}
-	if err := r.hold(ctx); err != nil {
+	if err := inTurn(ctx, r.collect, r.findAddress, r.holdOpen); err != nil {
 		return err
 	}
 	for _, stage := range r.plan.Stages {
@@ -170,8 +164,6 @@ func lost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLo
 
 // stopped ends a run that may not write any more.
 func (r *run) stopped(ctx context.Context) {
-	r.Record.Outcome, r.Record.Reason = Stopped, ReasonTakenOver
-	r.Record.Message, r.Record.FinishedAt = context.Cause(ctx).Error(), time.Now()
 	r.Record.Paused = nil // the other one knows
-	r.Journal.Save(r.Record)
+	r.settle(Stopped, ReasonTakenOver, context.Cause(ctx).Error())
 }

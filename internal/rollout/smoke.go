@@ -13,7 +13,7 @@ import (
 // flows will ask. A build that is broken reaches nobody. The pod is removed at once if
 // it is in order; otherwise when the run ends, after its log was shown.
 func (r *run) smoke(ctx context.Context) error {
-	if !r.Smoke || r.Mode == Bootstrap {
+	if !r.Smoke {
 		return nil
 	}
 	r.Journal.Stage("smoke")
