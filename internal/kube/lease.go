@@ -177,7 +177,7 @@ func (l *Lease) keep(ctx context.Context) {
 		err := l.update(limited, func(*coordinationv1.Lease) {})
 		cancel()
 		if err != nil && !l.valid() && ctx.Err() == nil {
-			l.lose(fmt.Errorf("%w: the lease could not be renewed: %w", rollout.ErrLost, err))
+			l.lose(&UnrenewedError{err})
 			return
 		}
 	}

@@ -13,6 +13,10 @@ import (
 // has, or may have, taken the rollout over. Nothing is written after that.
 var ErrLost = errors.New("the rollout is somebody else's")
 
+// ErrAway is matched by the cause as well where nobody is known to have: the API server
+// was away for so long that anybody may.
+var ErrAway = errors.New("the API server was away for too long")
+
 // resume goes on with a rollout that another process began, from where the
 // cluster stands.
 func (r *run) resume(ctx context.Context) error {
@@ -164,6 +168,11 @@ func lost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLo
 
 // stopped ends a run that may not write any more.
 func (r *run) stopped(ctx context.Context) {
+	why := context.Cause(ctx)
+	if errors.Is(why, ErrAway) {
+		r.settle(Stopped, ReasonUnreachable, why.Error())
+		return
+	}
 	r.Record.Paused = nil // the other one knows
-	r.settle(Stopped, ReasonTakenOver, context.Cause(ctx).Error())
+	r.settle(Stopped, ReasonTakenOver, why.Error())
 }
