@@ -42,12 +42,14 @@ locate() {
   program=$cache/$sum/l4-canary
 }
 
-# fetch downloads the released program. Only what has the checksum is unpacked.
+# fetch downloads the released program. Only what has the checksum is unpacked, and nothing
+# stays of what is not run.
 fetch() {
   version=${archive#l4-canary_}
   version=${version%%_*}
   mkdir -p "$cache"
   folder=$(mktemp -d "$cache/XXXXXX")
+  trap 'rm -rf "$folder"' EXIT
   url=$releases/$version/$archive
   echo "downloading $url"
   if command -v curl >/dev/null 2>&1; then
@@ -57,14 +59,12 @@ fetch() {
     wget -q -O "$folder/$archive" "$url" || fail "downloading $url failed"
   fi
   got=$(sha256sum "$folder/$archive")
-  if [ "${got%% *}" != "$sum" ]; then
-    rm -rf "$folder"
+  [ "${got%% *}" = "$sum" ] ||
     fail "$url has the SHA-256 checksum ${got%% *}, and host/checksums.txt says $sum: it is not run"
-  fi
   tar -xzf "$folder/$archive" -C "$folder" l4-canary || fail "unpacking $archive failed"
   mkdir -p "$cache/$sum"
   mv "$folder/l4-canary" "$program"
-  rm -rf "$folder"
+  rm -rf "$folder" # the trap is not for a shell that becomes another program
 }
 
 # build makes the program of a checkout. What the job says of Go is about the job's own

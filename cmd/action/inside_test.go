@@ -54,7 +54,7 @@ func TestPlanOfAWindow(t *testing.T) {
 	require.NoError(t, p.choosePorts())
 	p.options.MoveTimeout = time.Minute
 	require.NoError(t, p.newProber(config.Rollout{Rate: 50, Close: "rst"}))
-	loud, quiet := p.inside(nil, nil, 1), p.inside(nil, nil, quietPart)
+	loud, quiet := p.inside(nil, nil, 1), p.inside(nil, nil, rollout.QuietPart)
 	require.InDelta(t, 50, loud.plan.Rate, 1e-12)
 	require.InDelta(t, 5, quiet.plan.Rate, 1e-12)
 	require.Equal(t, inside.Spec{Text: text, Env: map[string]string{"PASSWORD": "hunter2"}, Files: map[string][]byte{}}, loud.plan.Spec)

@@ -46,7 +46,7 @@ func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Opti
 		Bake: o.Bake, StageTimeout: o.StageTimeout, MoveTimeout: o.MoveTimeout, Timeout: o.Timeout,
 		Until: rollout.Percent(o.Until), Address: o.Address, HoldOpen: o.HoldOpen,
 		Learn: o.StablePattern == nil && o.CanaryPattern == nil, ReportShare: o.ShareGate == "report", Smoke: o.Smoke,
-		Hold: o.OnFailure == "hold", KeepFailed: o.KeepFailedPod, GoOn: o.OnInconclusive == "continue",
+		Stay: o.OnFailure == "hold", KeepFailed: o.KeepFailedPod, GoOn: o.OnInconclusive == "continue",
 	}
 	for _, step := range o.Steps {
 		options.Pauses[rollout.Percent(step.Weight)] = step.Pause
@@ -62,8 +62,8 @@ func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Opti
 	return options
 }
 
-// finish is what the input asks for, if it fits the mode.
-func (p *prepared) finish(input string) (rollout.Finish, error) {
+// chooseFinish is what the input asks for, if it fits the mode.
+func (p *prepared) chooseFinish(input string) (rollout.Finish, error) {
 	allowed := []rollout.Finish{rollout.Keep, rollout.Delete}
 	if p.roles.Mode == manifest.Single {
 		allowed = []rollout.Finish{rollout.Adopt, rollout.Handover}

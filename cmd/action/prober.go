@@ -43,9 +43,6 @@ func (p *prepared) newProber(o config.Rollout) error {
 	return nil
 }
 
-// quietPart is how much slower flows are made after a verdict.
-const quietPart = 10
-
 // quietProber makes a tenth of the flows: for the time after a verdict.
 type quietProber struct{ *prober }
 
@@ -58,7 +55,7 @@ func (p quietProber) Sampler(ctx context.Context, aim rollout.Aim) (rollout.Flow
 // the same one.
 func (p quietProber) slower() *prober {
 	slower := *p.prober
-	slower.options.Rate /= quietPart
+	slower.options.Rate /= rollout.QuietPart
 	return &slower
 }
 

@@ -81,3 +81,19 @@ func (e *TakenOverError) Error() string { return "the rollout was taken over by 
 
 // Is makes it match rollout.ErrLost.
 func (e *TakenOverError) Is(target error) bool { return target == rollout.ErrLost }
+
+// UnrenewedError is a Lease that was not renewed for so long that anybody may have it.
+type UnrenewedError struct{ Err error } // of the last try
+
+// Error names the last try.
+func (e *UnrenewedError) Error() string {
+	return fmt.Sprintf("the lease could not be renewed for %s, and from then on anybody may take the rollout over: %v", validFor, e.Err)
+}
+
+// Unwrap is the last try.
+func (e *UnrenewedError) Unwrap() error { return e.Err }
+
+// Is makes it match rollout.ErrLost and rollout.ErrAway.
+func (e *UnrenewedError) Is(target error) bool {
+	return target == rollout.ErrLost || target == rollout.ErrAway
+}

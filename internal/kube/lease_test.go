@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,6 +20,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/org/l4-canary/internal/rollout"
 )
 
 // leases is an API server's memory of Leases, with resourceVersions, which the
@@ -300,7 +300,9 @@ func TestLeaseIsNotTrustedWithoutRenewals(t *testing.T) {
 		time.Sleep(validFor)
 		require.False(t, lease.valid())
 		time.Sleep(renewEvery)
-		require.ErrorContains(t, context.Cause(held), "the lease could not be renewed")
+		require.ErrorContains(t, context.Cause(held), "the lease could not be renewed for 40s, and from then on anybody may take the rollout over: down")
+		require.ErrorIs(t, context.Cause(held), rollout.ErrLost)
+		require.ErrorIs(t, context.Cause(held), rollout.ErrAway)
 		require.Error(t, lease.Write(t.Context(), []byte("{}")))
 		require.NoError(t, lease.Release(t.Context(), true))
 	})
@@ -325,46 +327,5 @@ func TestLeaseHoldsOnlySoMuch(t *testing.T) {
 		lease, _ := newLeases().party(on("a", 1)).must(t, Acquisition{})
 		require.ErrorContains(t, lease.Write(t.Context(), bytes.Repeat([]byte("x"), maxState+1)), "at most")
 		die(lease)
-	})
-}
-
-type server func(*http.Request) (*http.Response, error)
-
-func (s server) RoundTrip(r *http.Request) (*http.Response, error) { return s(r) }
-
-// TestFence: a process that slept through its Lease writes nothing when it wakes.
-func TestFence(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := newLeases()
-		p := l.party(on("a", 1))
-		var passed []string
-		f := fence{server(func(r *http.Request) (*http.Response, error) {
-			passed = append(passed, r.Method+" "+r.URL.Path)
-			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
-		}), &p.client.held}
-		send := func(method, url string) error {
-			request, err := http.NewRequestWithContext(t.Context(), method, "http://api"+url, strings.NewReader("{}"))
-			require.NoError(t, err)
-			response, err := f.RoundTrip(request)
-			if err == nil {
-				err = response.Body.Close()
-			}
-			return err
-		}
-		const scale = "/apis/apps/v1/namespaces/game/deployments/old/scale"
-		require.NoError(t, send("PATCH", scale), "nothing is fenced before a Lease is held")
-		lease, _ := p.must(t, Acquisition{})
-		require.NoError(t, send("PATCH", scale))
-
-		lease.stop() // as good as SIGSTOP: nobody tells it anything
-		lease.done.Wait()
-		time.Sleep(validFor)
-		require.ErrorIs(t, send("PATCH", scale), ErrFenced)
-		require.ErrorIs(t, send("DELETE", "/api/v1/namespaces/game/pods/a"), ErrFenced)
-		require.NoError(t, send("GET", scale))
-		require.NoError(t, send("PATCH", scale+"?dryRun=All"))
-		require.NoError(t, send("PUT", "/apis/coordination.k8s.io/v1/namespaces/game/leases/l4-canary-lobby"))
-		require.Len(t, passed, 5)
 	})
 }

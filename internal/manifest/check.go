@@ -33,23 +33,6 @@ func serviceType(service Object) string {
 	return "ClusterIP"
 }
 
-// Current is what the role's pods are made from right now: a serving template is never
-// applied, so the live one counts.
-func (r Role) Current() Object {
-	if r.Serves() && r.Live.Object.Unstructured != nil {
-		return r.Live.Object
-	}
-	return r.Object()
-}
-
-// Labels are those of the role's pods.
-func (r Role) Labels() map[string]string {
-	if r.Serves() {
-		return r.Live.Labels
-	}
-	return TemplateLabels(r.Object())
-}
-
 // behindProblems says if the Service would not find the role's pods.
 func behindProblems(service Object, role Role) Problems {
 	if selects(Selector(service), role.Labels()) {
@@ -68,7 +51,7 @@ func selectorProblems(roles Roles) Problems {
 	for _, pair := range [][2]Role{{roles.Stable, roles.Canary}, {roles.Canary, roles.Stable}} {
 		own, other := pair[0], pair[1]
 		object := own.Current()
-		selector, err := podSelector(object)
+		selector, err := podMatcher(object)
 		switch {
 		case err != nil:
 			problems = append(problems, Problem{Place: object.Place, Message: fmt.Sprintf("Deployment %q: reading its selector: %v", own.Name, err)})
@@ -86,8 +69,8 @@ func selectorProblems(roles Roles) Problems {
 	return problems
 }
 
-// podSelector is a Deployment's own selector, ready to match.
-func podSelector(o Object) (labels.Selector, error) {
+// podMatcher is a Deployment's own selector, ready to match.
+func podMatcher(o Object) (labels.Selector, error) {
 	selector, err := PodSelector(o)
 	if err != nil {
 		return nil, err

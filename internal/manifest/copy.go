@@ -69,7 +69,7 @@ func (s Selection) one(side Role, live []Live) (Roles, error) {
 		}
 		roles.Canary.Live = &live[i]
 	}
-	if selector, err := podSelector(side.Current()); err == nil && selector.Matches(labels.Set(TemplateLabels(*side.Manifest))) {
+	if selector, err := podMatcher(side.Current()); err == nil && selector.Matches(labels.Set(TemplateLabels(*side.Manifest))) {
 		roles.Notices = append(roles.Notices, fmt.Sprintf(
 			"the selector of Deployment %q matches the pods of %q too; that is harmless, because ReplicaSets own their pods", side.Name, roles.Canary.Name))
 	}

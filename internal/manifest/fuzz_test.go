@@ -31,7 +31,7 @@ func FuzzSubstitute(f *testing.F) {
 		set := Set{Objects: []Object{deployment("lobby"), deployment("hall")}}
 		before := Images(deployment("lobby"))
 		err := set.Substitute([]string{line})
-		change, wrong := ParseSubstitution(line)
+		change, wrong := parseSubstitution(line)
 		if err != nil {
 			if strings.Contains(err.Error(), " has image ") { // what nobody changed, or what it became, is none
 				return

@@ -8,18 +8,18 @@ import (
 	"github.com/distribution/reference"
 )
 
-// Substitution is one line of the input images.
-type Substitution struct {
+// substitution is one line of the input images.
+type substitution struct {
 	Line string // as it was written
 	From string // a repository, or deployment/container; empty: the repository of Ref
 	Ref  string // what takes its place
 }
 
-// ParseSubstitution reads one line: "ref", "name=ref" or "deployment/container=ref".
+// parseSubstitution reads one line: "ref", "name=ref" or "deployment/container=ref".
 // Names are read as container engines do: "nginx" is docker.io/library/nginx,
 // https://github.com/distribution/reference/blob/v0.6.0/normalize.go#L25
-func ParseSubstitution(line string) (Substitution, error) {
-	s := Substitution{Line: line, Ref: line}
+func parseSubstitution(line string) (substitution, error) {
+	s := substitution{Line: line, Ref: line}
 	if from, ref, named := strings.Cut(line, "="); named {
 		s.From, s.Ref = strings.TrimSpace(from), strings.TrimSpace(ref)
 		if s.From == "" {
@@ -42,9 +42,9 @@ func ParseSubstitution(line string) (Substitution, error) {
 // fits a container. A line that fits none is an error. The error is [Problems].
 func (s Set) Substitute(lines []string) error {
 	var problems Problems
-	var changes []Substitution
+	var changes []substitution
 	for _, line := range lines {
-		change, err := ParseSubstitution(line)
+		change, err := parseSubstitution(line)
 		if err != nil {
 			problems = append(problems, Problem{Message: fmt.Sprintf("input %q: %v", "images", err),
 				Hint: "a line is an image, such as ghcr.io/acme/lobby:1.2, or name=image, or deployment/container=image"})
@@ -61,7 +61,7 @@ func (s Set) Substitute(lines []string) error {
 		for _, container := range containers(object, "initContainers", "containers") {
 			image := text(container, "image")
 			there = append(there, fmt.Sprintf("%s/%s=%s", object.GetName(), text(container, "name"), image))
-			at := slices.IndexFunc(changes, func(c Substitution) bool { return c.fits(object, text(container, "name"), image) })
+			at := slices.IndexFunc(changes, func(c substitution) bool { return c.fits(object, text(container, "name"), image) })
 			if at >= 0 {
 				container["image"], used[at] = changes[at].Ref, true
 			}
@@ -104,7 +104,7 @@ func (s Set) imageProblems() Problems {
 }
 
 // fits reports whether a container gets the image of this line.
-func (c Substitution) fits(object Object, container, image string) bool {
+func (c substitution) fits(object Object, container, image string) bool {
 	if c.From == object.GetName()+"/"+container {
 		return true
 	}

@@ -66,10 +66,17 @@ func refuseRemote(files fs.FS, dir string, seen map[string]bool) error {
 	return nil
 }
 
+// kustomizationNames are those that kustomize looks for, the first one first.
+func kustomizationNames() []string {
+	return []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+}
+
+func isKustomization(name string) bool { return slices.Contains(kustomizationNames(), name) }
+
 // kustomization reads the one of a directory, nil if there is none. Old fields count
 // as kustomize itself reads them.
 func kustomization(files fs.FS, dir string) (*types.Kustomization, error) {
-	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+	for _, name := range kustomizationNames() {
 		data, err := fs.ReadFile(files, path.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -33,22 +33,16 @@ func PodSelector(o Object) (*metav1.LabelSelector, error) {
 func HasReplicas(o Object) bool { return field(o.Object, "spec", "replicas") != nil }
 
 // ConfigMaps are the names of those that a Deployment's pods read, sorted.
-func ConfigMaps(o Object) []string {
-	var names []string
-	visit(o, func(kind, name string) {
-		if kind == "ConfigMap" {
-			names = append(names, name)
-		}
-	})
-	slices.Sort(names)
-	return slices.Compact(names)
-}
+func ConfigMaps(o Object) []string { return namesOf(o, "ConfigMap") }
 
 // Secrets are the names of those that a Deployment's pods read, sorted.
-func Secrets(o Object) []string {
+func Secrets(o Object) []string { return namesOf(o, "Secret") }
+
+// namesOf are the objects of a kind that a Deployment's pods read, sorted.
+func namesOf(o Object, kind string) []string {
 	var names []string
-	visit(o, func(kind, name string) {
-		if kind == "Secret" {
+	visit(o, func(found, name string) {
+		if found == kind {
 			names = append(names, name)
 		}
 	})

@@ -20,8 +20,8 @@ const (
 // Read reads all manifests: files, directories (their .yaml, .yml and .json files in
 // the order of their names, without subdirectories, as kubectl does), globs, and "-"
 // for standard input. A directory that holds a kustomization is rendered instead. A
-// file that several sources name is read once. files takes the
-// sources as they are: use [Dir], or any [fs.FS] for relative names.
+// file that several sources name is read once. files takes the sources as they are:
+// use [Dir], or any [fs.FS] for relative names.
 //
 // Deployments of removed API versions come back as apps/v1, with a notice each. The
 // error is [Problems]: everything that is wrong in all files at once.
@@ -179,10 +179,6 @@ func isManifest(name string) bool {
 		return true
 	}
 	return false
-}
-
-func isKustomization(name string) bool {
-	return name == "kustomization.yaml" || name == "kustomization.yml" || name == "Kustomization"
 }
 
 // unreadable says why a file gave nothing.

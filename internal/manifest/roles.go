@@ -20,7 +20,7 @@ type Live struct {
 // Serves reports whether it has pods that answer.
 func (l Live) Serves() bool { return l.Replicas > 0 && l.Ready > 0 }
 
-// Role is one side of a pair: in the manifests, in the cluster, or in both.
+// Role is stable or the canary: in the manifests, in the cluster, or in both.
 type Role struct {
 	Name     string
 	Manifest *Object // nil if only live
@@ -40,6 +40,23 @@ func (r Role) Object() Object {
 		return r.Live.Object
 	}
 	return Object{Unstructured: &unstructured.Unstructured{Object: map[string]any{}}}
+}
+
+// Current is what the role's pods are made from right now: a serving template is never
+// applied, so the live one counts.
+func (r Role) Current() Object {
+	if r.Serves() && r.Live.Object.Unstructured != nil {
+		return r.Live.Object
+	}
+	return r.Object()
+}
+
+// Labels are those of the role's pods.
+func (r Role) Labels() map[string]string {
+	if r.Serves() {
+		return r.Live.Labels
+	}
+	return TemplateLabels(r.Object())
 }
 
 // Mode is how stable and canary come about.

@@ -78,7 +78,7 @@ func (r *run) awaitUnless(ctx context.Context, reached func(State) bool, hopeles
 		}
 		return false, hopeless(s)
 	})
-	if errors.Is(context.Cause(limited), errIdle) && ctx.Err() == nil {
+	if err != nil && errors.Is(context.Cause(limited), errIdle) && ctx.Err() == nil {
 		return state, r.stalled(state, time.Since(began))
 	}
 	return state, err

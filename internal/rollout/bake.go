@@ -71,13 +71,7 @@ func (r *run) resumeBake(ctx context.Context) error {
 	}
 	r.now, r.parked = counts{state.Stable.Replicas, state.Canary.Replicas}, counts{stable: state.Stable.Replicas}
 	r.warmed = true
-	if err = r.findAddress(ctx); err != nil {
-		return err
-	}
-	if err = r.hold(ctx); err != nil {
-		return err
-	}
-	return r.finish(ctx)
+	return inTurn(ctx, r.findAddress, r.holdOpen, r.finish)
 }
 
 // baking is the record that bake belongs to: the last stage's, or in a run that goes on

@@ -50,7 +50,7 @@ func (o Options) Forecast(plan Plan, start time.Duration) Forecast {
 	f.Baseline = o.sampling(baselineFlows*ports, baselineFlows*ports)
 	now := counts{stable: plan.Replicas}
 	for _, stage := range plan.Stages {
-		test := stats.NewShareTest(stage.Planned.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes)
+		test := o.shareTest(stage)
 		goal := counts{stage.Stable, stage.Canary}
 		estimate := o.sampling(min(test.PlannedSize, test.MaxSize)*ports, test.MaxSize*ports).
 			plus(both(o.moving(now, goal, start) + o.Settle)).plus(o.resting(o.Pauses[stage.Target]))
@@ -65,12 +65,31 @@ func (o Options) Forecast(plan Plan, start time.Duration) Forecast {
 	return f
 }
 
+// shareTest is the test of a stage's share on one port.
+func (o Options) shareTest(stage PlannedStage) stats.ShareTest {
+	return stats.NewShareTest(stage.Planned.Fraction(), o.Tolerance.Fraction(), o.Confidence.Fraction()).WithBudget(o.MaxProbes)
+}
+
+// LongestSampling is how long the stage that needs the most flows is likely to be
+// sampled, were it not for StageTimeout: longer than that, and it ends inconclusive.
+func (o Options) LongestSampling(plan Plan) time.Duration {
+	unlimited := o
+	unlimited.StageTimeout = 0
+	longest := time.Duration(0)
+	for _, stage := range plan.Stages {
+		test := o.shareTest(stage)
+		flows := min(test.PlannedSize, test.MaxSize) * max(len(o.Ports), 1)
+		longest = max(longest, unlimited.sampling(flows, flows).Time)
+	}
+	return longest
+}
+
 // both is a time that is the same at best and at most.
 func both(d time.Duration) Estimate { return Estimate{Time: d, MaxTime: d} }
 
 // resting is a pause or bake, in which a tenth of the flows go on.
 func (o Options) resting(d time.Duration) Estimate {
-	rate := o.Rate / quietPart
+	rate := o.Rate / QuietPart
 	if len(o.Ports) > 0 {
 		rate = sum(probe.PortRates(rate, o.Ports))
 	}
@@ -78,8 +97,8 @@ func (o Options) resting(d time.Duration) Estimate {
 	return Estimate{Probes: probes, MaxProbes: probes, Time: d, MaxTime: d}
 }
 
-// quietPart is of what the rate in pauses and bake is one part.
-const quietPart = 10
+// QuietPart is of what the rate in pauses and bake is one part.
+const QuietPart = 10
 
 // sampling is how long so many flows take at the rate, as many on each port. A port
 // that allows fewer a second has the others go on until it has had its own.

@@ -61,16 +61,16 @@ type HeldEnd struct {
 const late = 2 * time.Second
 
 // account is what became of the flows up to now.
-func (k *keeper) account() *HeldRecord {
-	record := &HeldRecord{Asked: k.options.HoldOpen, Drain: k.options.Drain}
-	for _, port := range k.options.Ports {
+func (w *witness) account() *HeldRecord {
+	record := &HeldRecord{Asked: w.options.HoldOpen, Drain: w.options.Drain}
+	for _, port := range w.options.Ports {
 		record.Ports = append(record.Ports, HeldPort{Port: port.String()})
 	}
-	for _, p := range k.periods {
+	for _, p := range w.periods {
 		record.Stages = append(record.Stages, HeldStage{Stage: p.name})
 	}
 	ends := map[HeldEnd]HeldEnd{} // by what they have in common
-	for _, flow := range k.flows.Flows() {
+	for _, flow := range w.flows.Flows() {
 		record.Ports[flow.Port].add(flow)
 		if flow.Err != nil {
 			continue
@@ -79,7 +79,7 @@ func (k *keeper) account() *HeldRecord {
 		if flow.How == "" {
 			continue
 		}
-		end, at := k.end(flow), k.during(flow.Ended)
+		end, at := w.end(flow), w.during(flow.Ended)
 		end.Port, end.Stage = record.Ports[flow.Port].Port, record.Stages[at].Stage
 		record.Stages[at].count(end.Cut)
 		ends[end.kind()] = end.join(ends[end.kind()])
@@ -93,7 +93,7 @@ func (k *keeper) account() *HeldRecord {
 	if first := record.Stages[0]; len(record.Stages) > 1 && first.Open == first.Left {
 		record.Stages = record.Stages[1:] // nothing happened before the first move
 	}
-	record.Ends = slices.SortedFunc(maps.Values(ends), k.order)
+	record.Ends = slices.SortedFunc(maps.Values(ends), w.order)
 	return record
 }
 
@@ -138,9 +138,9 @@ func (e HeldEnd) join(other HeldEnd) HeldEnd {
 }
 
 // order sorts ends by time, then by what is worse.
-func (k *keeper) order(a, b HeldEnd) int {
+func (w *witness) order(a, b HeldEnd) int {
 	place := func(e HeldEnd) int {
-		return slices.IndexFunc(k.periods, func(p period) bool { return p.name == e.Stage })
+		return slices.IndexFunc(w.periods, func(p period) bool { return p.name == e.Stage })
 	}
 	return cmp.Or(
 		cmp.Compare(place(a), place(b)), cmp.Compare(one(b.Cut), one(a.Cut)), cmp.Compare(a.Port, b.Port),
@@ -149,8 +149,8 @@ func (k *keeper) order(a, b HeldEnd) int {
 }
 
 // during is the index of the period of a moment.
-func (k *keeper) during(at time.Time) int {
-	for i, p := range slices.Backward(k.periods) {
+func (w *witness) during(at time.Time) int {
+	for i, p := range slices.Backward(w.periods) {
 		if at.After(p.began) {
 			return i
 		}
@@ -159,39 +159,39 @@ func (k *keeper) during(at time.Time) int {
 }
 
 // end judges a flow that has ended.
-func (k *keeper) end(flow probe.HeldFlow) HeldEnd {
+func (w *witness) end(flow probe.HeldFlow) HeldEnd {
 	end := HeldEnd{Version: flow.Version, Pod: flow.Pod, How: flow.How, Flows: 1, Cut: true}
-	left, known := k.leftAt(flow)
+	left, known := w.leftAt(flow)
 	if !known {
 		return end
 	}
 	after := max(flow.Ended.Sub(left), 0)
-	end.After, end.Cut = &after, after < k.options.Drain
+	end.After, end.Cut = &after, after < w.options.Drain
 	return end
 }
 
 // leftAt is when the pod of a flow that has ended began to leave by the engine's hand;
 // not known if it did not. A name that no pod has tells nothing.
-func (k *keeper) leftAt(flow probe.HeldFlow) (time.Time, bool) {
-	if pod, known := k.pods[flow.Pod]; known && flow.Pod != "" {
-		if pod.removal == nil || flow.Ended.Add(late).Before(pod.left) {
+func (w *witness) leftAt(flow probe.HeldFlow) (time.Time, bool) {
+	if pod, known := w.pods[flow.Pod]; known && flow.Pod != "" {
+		if pod.batch == nil || flow.Ended.Add(late).Before(pod.left) {
 			return time.Time{}, false
 		}
 		// It left when the engine said so, unless it was seen to stay for longer.
-		if seen := pod.left.Add(-late); seen.After(pod.removal.began) {
+		if seen := pod.left.Add(-late); seen.After(pod.batch.began) {
 			return seen, true
 		}
-		return pod.removal.began, true
+		return pod.batch.began, true
 	}
 	var began time.Time
-	for _, rm := range k.removals {
-		mine := rm.side == flow.Version || flow.Version != probe.Stable && flow.Version != probe.Canary
-		if !mine || flow.Ended.Before(rm.began) || !rm.gone.IsZero() && flow.Ended.After(rm.gone.Add(late)) {
+	for _, b := range w.batches {
+		mine := b.side == flow.Version || flow.Version != probe.Stable && flow.Version != probe.Canary
+		if !mine || flow.Ended.Before(b.began) || !b.gone.IsZero() && flow.Ended.After(b.gone.Add(late)) {
 			continue
 		}
 		// The oldest that it can have been of: pods of that one may be slow to go.
 		if began.IsZero() {
-			began = rm.began
+			began = b.began
 		}
 	}
 	return began, !began.IsZero()

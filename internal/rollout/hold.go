@@ -24,22 +24,22 @@ type HeldFlows interface {
 	Close()                  // at once; what lives then has not ended
 }
 
-// keeper tells what became of the held flows. The engine knows nothing of it: what it
+// witness tells what became of the held flows. The engine knows nothing of it: what it
 // does to pods, sees of them and tells the journal passes by here.
-type keeper struct {
+type witness struct {
 	Cluster
 	Parking
 	Journal
 	options Options
 	log     *slog.Logger
 
-	mu       sync.Mutex
-	flows    HeldFlows // nil before they are open
-	stage    string    // the last that began
-	periods  []period
-	pods     map[string]*resident // every one that was ever seen, by name
-	removals []*removal
-	over     bool
+	mu      sync.Mutex
+	flows   HeldFlows // nil before they are open
+	stage   string    // the last that began
+	periods []period
+	pods    map[string]*resident // every one that was ever seen, by name
+	batches []*batch
+	over    bool
 }
 
 // period is the time of a stage, which ends where the next begins.
@@ -50,32 +50,32 @@ type period struct {
 
 // resident is a pod, and how it left.
 type resident struct {
-	side    probe.Version
-	parked  bool
-	left    time.Time // when it was first seen to leave; zero while it stays
-	removal *removal  // nil: it left, but not by our hand
+	side   probe.Version
+	parked bool
+	left   time.Time // when it was first seen to leave; zero while it stays
+	batch  *batch    // nil: it left, but not by our hand
 }
 
-// removal is one batch of pods that the engine takes away.
-type removal struct {
+// batch is some pods that the engine takes away together.
+type batch struct {
 	side  probe.Version
 	began time.Time // when they were told to be parked, or else to end
 	down  bool      // their Deployment was scaled down
 	gone  time.Time // when the last of them was; zero before
 }
 
-// kept is the rollout with a keeper before everything that moves pods.
-func (r *Rollout) kept() (*Rollout, *keeper) {
-	k := &keeper{
+// witnessed is the rollout with a witness before everything that moves pods.
+func (r *Rollout) witnessed() (*Rollout, *witness) {
+	w := &witness{
 		Cluster: r.Cluster, Parking: r.Parking, Journal: r.Journal, options: r.Options, log: r.Log, pods: map[string]*resident{}, stage: "start",
 	}
 	with := *r
-	with.Cluster, with.Parking, with.Journal = k, k, k
-	return &with, k
+	with.Cluster, with.Parking, with.Journal = w, w, w
+	return &with, w
 }
 
-// hold opens the flows. It is a courtesy: what goes wrong is a notice.
-func (r *run) hold(ctx context.Context) error {
+// holdOpen opens the flows. It is a courtesy: what goes wrong is a notice.
+func (r *run) holdOpen(ctx context.Context) error {
 	if r.held == nil {
 		return nil
 	}
@@ -100,152 +100,152 @@ func (r *run) hold(ctx context.Context) error {
 }
 
 // open begins to keep flows.
-func (k *keeper) open(flows HeldFlows) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.flows = flows
-	k.periods = []period{{k.stage, time.Now()}}
+func (w *witness) open(flows HeldFlows) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flows = flows
+	w.periods = []period{{w.stage, time.Now()}}
 }
 
-func (k *keeper) close() {
-	if k.flows != nil {
-		k.flows.Close()
+func (w *witness) close() {
+	if w.flows != nil {
+		w.flows.Close()
 	}
 }
 
 // Stage implements Journal: it ends the stage before.
-func (k *keeper) Stage(name string) {
-	k.tell()
-	k.mu.Lock()
-	k.stage = name
-	if k.flows != nil {
-		k.periods = append(k.periods, period{name, time.Now()})
+func (w *witness) Stage(name string) {
+	w.tell()
+	w.mu.Lock()
+	w.stage = name
+	if w.flows != nil {
+		w.periods = append(w.periods, period{name, time.Now()})
 	}
-	k.mu.Unlock()
-	k.Journal.Stage(name)
+	w.mu.Unlock()
+	w.Journal.Stage(name)
 }
 
 // Save implements Journal.
-func (k *keeper) Save(record *Record) {
-	k.mu.Lock()
-	ends := record.Outcome != "" && !k.over
-	if k.flows != nil && !k.over {
-		record.Held = k.account()
+func (w *witness) Save(record *Record) {
+	w.mu.Lock()
+	ends := record.Outcome != "" && !w.over
+	if w.flows != nil && !w.over {
+		record.Held = w.account()
 	}
-	k.over = k.over || ends
-	k.mu.Unlock()
+	w.over = w.over || ends
+	w.mu.Unlock()
 	if ends {
-		k.tell()
+		w.tell()
 	}
-	k.Journal.Save(record)
+	w.Journal.Save(record)
 }
 
 // tell says in one line what the stage that ends did to the flows.
-func (k *keeper) tell() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.flows == nil {
+func (w *witness) tell() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.flows == nil {
 		return
 	}
-	stages := k.account().Stages
+	stages := w.account().Stages
 	s := stages[len(stages)-1]
-	if len(k.periods) == 1 && s.Open == s.Left {
+	if len(w.periods) == 1 && s.Open == s.Left {
 		return // before the first move, and nothing happened
 	}
-	k.log.Info("held flows", "stage", s.Stage, "open", s.Open, "outlived_drain", s.Outlived, "cut", s.Cut, "still_open", s.Left)
+	w.log.Info("held flows", "stage", s.Stage, "open", s.Open, "outlived_drain", s.Outlived, "cut", s.Cut, "still_open", s.Left)
 }
 
 // Next implements Cluster.
-func (k *keeper) Next(ctx context.Context, after uint64) (State, error) {
-	state, err := k.Cluster.Next(ctx, after)
+func (w *witness) Next(ctx context.Context, after uint64) (State, error) {
+	state, err := w.Cluster.Next(ctx, after)
 	if err == nil {
-		k.look(state)
+		w.look(state)
 	}
 	return state, err
 }
 
-// look notes which pods leave, and which removals are over.
-func (k *keeper) look(s State) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now, busy := time.Now(), map[*removal]bool{}
-	for _, pod := range k.pods {
+// look notes which pods leave, and which batches are gone.
+func (w *witness) look(s State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now, busy := time.Now(), map[*batch]bool{}
+	for _, pod := range w.pods {
 		pod.parked = false // it may be no more
 	}
 	for _, m := range s.Members {
-		pod := k.pods[m.Pod]
+		pod := w.pods[m.Pod]
 		if pod == nil {
 			pod = &resident{side: m.Side}
-			k.pods[m.Pod] = pod
+			w.pods[m.Pod] = pod
 		}
 		pod.parked = m.Parked
 		if m.Leaving && pod.left.IsZero() {
-			pod.left, pod.removal = now, k.current(m.Side)
+			pod.left, pod.batch = now, w.current(m.Side)
 		}
 		if m.Leaving {
-			busy[pod.removal] = true
+			busy[pod.batch] = true
 		}
 	}
-	for _, rm := range k.removals {
-		if p := s.side(rm.side); rm.gone.IsZero() && rm.down && p.Pods <= p.Replicas && !busy[rm] {
-			rm.gone = now
+	for _, b := range w.batches {
+		if p := s.side(b.side); b.gone.IsZero() && b.down && p.Pods <= p.Replicas && !busy[b] {
+			b.gone = now
 		}
 	}
 }
 
-// current is the removal of a side that goes on; nil if none does.
-func (k *keeper) current(side probe.Version) *removal {
-	for _, rm := range slices.Backward(k.removals) {
-		if rm.side == side && rm.gone.IsZero() {
-			return rm
+// current is the batch of a side that is still leaving; nil if none is.
+func (w *witness) current(side probe.Version) *batch {
+	for _, b := range slices.Backward(w.batches) {
+		if b.side == side && b.gone.IsZero() {
+			return b
 		}
 	}
 	return nil
 }
 
 // Scale implements Cluster.
-func (k *keeper) Scale(ctx context.Context, side probe.Version, from, to int) error {
+func (w *witness) Scale(ctx context.Context, side probe.Version, from, to int) error {
 	told := time.Now() // pods may begin to leave before the answer is here
-	err := k.Cluster.Scale(ctx, side, from, to)
+	err := w.Cluster.Scale(ctx, side, from, to)
 	if err == nil && to < from {
-		k.remove(side, true, told)
+		w.remove(side, true, told)
 	}
 	return err
 }
 
 // Park implements Parking. Where it fails, some pods may be parked all the same.
-func (k *keeper) Park(ctx context.Context, side probe.Version, n int) error {
-	defer k.remove(side, false, time.Now())
-	return k.Parking.Park(ctx, side, n)
+func (w *witness) Park(ctx context.Context, side probe.Version, n int) error {
+	defer w.remove(side, false, time.Now())
+	return w.Parking.Park(ctx, side, n)
 }
 
-// remove begins a removal, or goes on with one whose pods are parked.
-func (k *keeper) remove(side probe.Version, down bool, told time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	rm := k.current(side)
-	if rm == nil || rm.down {
-		rm = &removal{side: side, began: told}
-		k.removals = append(k.removals, rm)
+// remove begins a batch, or goes on with one whose pods are parked.
+func (w *witness) remove(side probe.Version, down bool, told time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := w.current(side)
+	if b == nil || b.down {
+		b = &batch{side: side, began: told}
+		w.batches = append(w.batches, b)
 	}
-	rm.down = down
+	b.down = down
 }
 
 // Unpark implements Parking: pods that were to leave stay.
-func (k *keeper) Unpark(ctx context.Context, side probe.Version) error {
-	err := k.Parking.Unpark(ctx, side)
+func (w *witness) Unpark(ctx context.Context, side probe.Version) error {
+	err := w.Parking.Unpark(ctx, side)
 	if err != nil {
 		return err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, pod := range k.pods {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, pod := range w.pods {
 		if pod.side == side && pod.parked {
-			pod.left, pod.removal = time.Time{}, nil
+			pod.left, pod.batch = time.Time{}, nil
 		}
 	}
-	if rm := k.current(side); rm != nil && !rm.down {
-		rm.down, rm.gone = true, time.Now()
+	if b := w.current(side); b != nil && !b.down {
+		b.down, b.gone = true, time.Now()
 	}
 	return nil
 }

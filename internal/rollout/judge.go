@@ -129,6 +129,18 @@ func (j *Judge) Restart() {
 	}
 }
 
+// next is the judge of a stage's next window; j is nil before the first.
+func (j *Judge) next(o JudgeOptions) *Judge {
+	switch {
+	case j == nil:
+		return NewJudge(o)
+	case *o.Expected != *j.options.Expected:
+		return j.expect(o)
+	}
+	j.Restart()
+	return j
+}
+
 // expect begins a new window with another expectation, because the pods changed. The
 // gates and the error that was spent stay those of the stage.
 func (j *Judge) expect(o JudgeOptions) *Judge {

@@ -61,7 +61,7 @@ func TestKeep(t *testing.T) {
 				c, r, _ := parking(t, rollout.Park)
 				neverServes(c)
 				k := &keeper{cluster: c, err: row.err}
-				r.KeepFailed, r.Keeper, r.Hold = true, k, row.hold
+				r.KeepFailed, r.Keeper, r.Stay = true, k, row.hold
 				require.NoError(t, r.Run(t.Context()))
 				require.Equal(t, rollout.ReasonDeadline, r.Record.Reason)
 				require.Equal(t, row.calls, c.calls[2:])

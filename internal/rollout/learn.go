@@ -84,7 +84,7 @@ func (r *run) attribute(f *probe.Flow) {
 	}
 }
 
-// open are the ports about which something is to be learned.
+// openLessons are the ports about which something is to be learned.
 func (r *run) openLessons() []int {
 	var open []int
 	for i := range r.lessons {
@@ -104,7 +104,7 @@ func (r *run) learn(ctx context.Context, state State) error {
 	}
 	stable, canary := readyPods(state, probe.Stable), readyPods(state, probe.Canary)
 	r.Log.InfoContext(ctx, "asking pods directly", "stable", strings.Join(stable, ", "), "canary", strings.Join(canary, ", "))
-	failed := r.ask(ctx, state, stable, canary)
+	failed := r.askBoth(ctx, state, stable, canary)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -218,8 +218,19 @@ func readyPods(state State, side probe.Version) []string {
 	return pods[:min(mostAsked, len(pods))]
 }
 
+// askBoth asks pods of both versions. That there are none of one did not go well either.
+func (r *run) askBoth(ctx context.Context, state State, stable, canary []string) map[int]error {
+	failed := r.ask(ctx, state, stable, canary)
+	for _, i := range r.openLessons() {
+		if len(canary) == 0 || len(stable) == 0 && failed[i] == nil {
+			failed[i] = fmt.Errorf("%d pods of stable and %d of the canary could be asked", len(stable), len(canary))
+		}
+	}
+	return failed
+}
+
 // ask asks the pods about every open port, all at once, and notes what they answer. It
-// returns by port what did not go well.
+// returns by port what did not go well; of two that failed, the canary counts.
 func (r *run) ask(ctx context.Context, state State, stable, canary []string) map[int]error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -228,20 +239,16 @@ func (r *run) ask(ctx context.Context, state State, stable, canary []string) map
 	failed := map[int]error{}
 	for _, i := range r.openLessons() {
 		evidence := &r.lessons[i].evidence
-		if len(stable)*len(canary) == 0 {
-			mu.Lock()
-			failed[i] = fmt.Errorf("%d pods of stable and %d of the canary could be asked", len(stable), len(canary))
-			mu.Unlock()
-		}
 		for _, pod := range slices.Concat(stable, canary) {
 			all.Go(func() {
 				heard, err := r.Asker.Ask(ctx, r.question(pod, i, state))
 				mu.Lock()
 				defer mu.Unlock()
-				if err != nil && (failed[i] == nil || !slices.Contains(stable, pod)) {
+				ofStable := slices.Contains(stable, pod)
+				if err != nil && (failed[i] == nil || !ofStable) {
 					failed[i] = err
 				}
-				if slices.Contains(stable, pod) {
+				if ofStable {
 					evidence.Stable = append(evidence.Stable, heard...)
 				} else {
 					evidence.Canary = append(evidence.Canary, heard...)

@@ -60,7 +60,10 @@ func TestLearnsTheSeed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, back, _ := newLearner(t, 1, versions)
 				r.Plan = rollout.PlanOptions{Replicas: 1, MaxSurge: 4, Steps: steps, MaxWeightError: 5}
+				var log bytes.Buffer
+				r.Log = slog.New(slog.NewTextHandler(&log, nil))
 				require.NoError(t, r.Run(t.Context()))
+				require.NotContains(t, log.String(), "error=", "nothing went wrong")
 				require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
 				require.ElementsMatch(t, []string{"canary-0 80/TCP as 192.0.2.7", "stable-0 80/TCP as 192.0.2.7"}, back.asked)
 				require.Equal(t, words, r.Record.Learned[0].Words)

@@ -161,7 +161,6 @@ func TestGraceEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, r := troubled(t, rollout.ReasonUnschedulable)
-		c.ready = nil
 		c.change(func(s *rollout.State) { s.Stable.Terminating = 1 })
 		c.ready = func(probe.Version, int) bool { return false }
 		time.AfterFunc(4*time.Minute, func() {

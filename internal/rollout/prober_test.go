@@ -210,6 +210,48 @@ func TestQuietProberElsewhere(t *testing.T) {
 	}
 }
 
+// lastMinute is a prober that is ready just when the run is told to stop, and notes whether
+// its flows were given back.
+type lastMinute struct {
+	rollout.Prober
+	stop  func()
+	freed bool
+}
+
+func (p *lastMinute) Sampler(ctx context.Context, aim rollout.Aim) (rollout.Flows, error) {
+	p.stop()
+	flows, err := p.Prober.Sampler(ctx, aim)
+	return &lastMinuteFlows{flows, p}, err
+}
+
+type lastMinuteFlows struct {
+	made rollout.Flows
+	of   *lastMinute
+}
+
+func (f *lastMinuteFlows) Stats() probe.Stats { return f.made.Stats() }
+func (f *lastMinuteFlows) Err() error         { return f.made.Err() }
+
+func (f *lastMinuteFlows) Flows(ctx context.Context) iter.Seq[probe.Flow] {
+	f.of.freed = true
+	return f.made.Flows(ctx)
+}
+
+// TestQuietFlowsAreGivenBack: what makes the flows of a pause is freed by the range over
+// them, also where the run was told to stop in the moment in which they were ready.
+func TestQuietFlowsAreGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, r, _ := newRemote(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &lastMinute{Prober: r.Quiet, stop: cancel}
+		r.Quiet, r.Pauses = p, map[rollout.Percent]time.Duration{10: 10 * time.Minute}
+		require.NoError(t, r.Run(ctx))
+		require.Equal(t, rollout.Interrupted, r.Record.Outcome, r.Record.Message)
+		require.True(t, p.freed)
+	})
+}
+
 type judgedFunc func(rollout.StageRecord)
 
 func (f judgedFunc) Judged(_ context.Context, s rollout.StageRecord) { f(s) }

@@ -91,7 +91,7 @@ type Record struct {
 
 	Namespace string
 	Service   string
-	Mode      string // "pair"
+	Mode      string // as in [Mode]
 	Release   string // digest of namespace, Service, roles and pod templates
 	Stable    Side
 	Canary    Side

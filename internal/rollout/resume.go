@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/org/l4-canary/internal/probe"
 )
@@ -13,6 +12,10 @@ import (
 // ErrLost is matched by the cause of a context that ends because somebody else
 // has, or may have, taken the rollout over. Nothing is written after that.
 var ErrLost = errors.New("the rollout is somebody else's")
+
+// ErrAway is matched by the cause as well where nobody is known to have: the API server
+// was away for so long that anybody may.
+var ErrAway = errors.New("the API server was away for too long")
 
 // resume goes on with a rollout that another process began, from where the
 // cluster stands.
@@ -25,19 +28,14 @@ func (r *run) resume(ctx context.Context) error {
 	if err := r.freezeAgain(ctx); err != nil {
 		return err
 	}
-	if r.memory.Phase == PhaseHandingOver {
+	switch r.memory.Phase {
+	case PhaseHandingOver:
 		return r.finish(ctx)
-	}
-	if r.memory.Phase == PhaseBaking {
+	case PhaseBaking:
 		return r.resumeBake(ctx)
+	case PhaseStages, PhaseHeld, PhaseAdopting, PhasePromoted:
 	}
-	if err := r.collect(ctx); err != nil {
-		return err
-	}
-	if err := r.findAddress(ctx); err != nil {
-		return err
-	}
-	if err := r.hold(ctx); err != nil {
+	if err := inTurn(ctx, r.collect, r.findAddress, r.holdOpen); err != nil {
 		return err
 	}
 	for _, stage := range r.plan.Stages {
@@ -106,10 +104,11 @@ func (r *Rollout) Restore(ctx context.Context) error {
 		return fault(ctx, err)
 	}
 	outcome := run.rollback(ctx, true, nil)
-	run.settleRetreat(ctx, outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))
 	if outcome == RollbackFailed {
 		run.settle(outcome, ReasonDeadline, r.Record.Rollback.Err)
+		return nil
 	}
+	run.settleRetreat(ctx, outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))
 	return nil
 }
 
@@ -169,8 +168,11 @@ func lost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLo
 
 // stopped ends a run that may not write any more.
 func (r *run) stopped(ctx context.Context) {
-	r.Record.Outcome, r.Record.Reason = Stopped, ReasonTakenOver
-	r.Record.Message, r.Record.FinishedAt = context.Cause(ctx).Error(), time.Now()
+	why := context.Cause(ctx)
+	if errors.Is(why, ErrAway) {
+		r.settle(Stopped, ReasonUnreachable, why.Error())
+		return
+	}
 	r.Record.Paused = nil // the other one knows
-	r.Journal.Save(r.Record)
+	r.settle(Stopped, ReasonTakenOver, why.Error())
 }

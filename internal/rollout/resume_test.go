@@ -274,6 +274,34 @@ func TestLost(t *testing.T) {
 	})
 }
 
+// away is the end of a Lease that could not be renewed.
+type away struct{}
+
+func (away) Error() string        { return "the lease could not be renewed" }
+func (away) Is(target error) bool { return target == rollout.ErrLost || target == rollout.ErrAway }
+
+// TestLostToNobody: the API server was away for so long that anybody may take the rollout
+// over. Nobody is known to have, so the record says what is true: that it cannot be reached,
+// and that autoscaling is still paused.
+func TestLostToNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		held, lose := context.WithCancelCause(t.Context())
+		c.onScale = func(*cluster, probe.Version, int) error {
+			time.AfterFunc(time.Second, func() { lose(away{}) })
+			return nil
+		}
+		scales(t, c, r)
+		require.NoError(t, r.Run(held))
+		require.Equal(t, rollout.Stopped, r.Record.Outcome)
+		require.Equal(t, rollout.ReasonUnreachable, r.Record.Reason)
+		require.Equal(t, "the lease could not be renewed", r.Record.Message)
+		require.Equal(t, []string{"lobby"}, r.Record.Paused)
+		require.Equal(t, "scale canary 2", c.calls[len(c.calls)-1], "nothing was written after that")
+	})
+}
+
 // TestRollbackIsLost: it was taken over too. What is to be done is somebody else's
 // affair, and nothing has failed.
 func TestRollbackIsLost(t *testing.T) {

@@ -44,7 +44,7 @@ func (r *run) conclude(ctx context.Context, failure error) {
 
 // retreat is what follows from a failure: the way back, or no way at all.
 func (r *run) retreat(ctx context.Context, setback *Setback) Outcome {
-	if r.Hold {
+	if r.Stay {
 		r.stay(ctx, setback)
 		return Stopped
 	}
@@ -202,20 +202,9 @@ func (r *run) restore(ctx context.Context, gently bool, setback *Setback) error 
 			return err
 		}
 	}
-	state, err := r.Cluster.Next(ctx, 0)
+	state, err := r.takeStock(ctx)
 	if err != nil {
 		return err
-	}
-	// Also after drift: a rollback begins with what is there.
-	r.now, r.parked = counts{state.Stable.Replicas, state.Canary.Replicas}, counts{}
-	r.condoned = counts{state.Stable.Foreign, state.Canary.Foreign}
-	if state.Stable.Parked > 0 {
-		if err = r.Parking.Unpark(ctx, probe.Stable); err != nil {
-			return err
-		}
-		if state, err = r.restored(ctx); err != nil {
-			return err
-		}
 	}
 	r.keep(ctx, setback)
 	if r.adopting {
@@ -243,6 +232,24 @@ func (r *run) restore(ctx context.Context, gently bool, setback *Setback) error 
 		}
 	}
 	return r.thaw(ctx)
+}
+
+// takeStock begins a rollback with what is there, also after drift. Parked pods of stable
+// serve again at once.
+func (r *run) takeStock(ctx context.Context) (State, error) {
+	state, err := r.Cluster.Next(ctx, 0)
+	if err != nil {
+		return state, err
+	}
+	r.now, r.parked = counts{state.Stable.Replicas, state.Canary.Replicas}, counts{}
+	r.condoned = counts{state.Stable.Foreign, state.Canary.Foreign}
+	if state.Stable.Parked == 0 {
+		return state, nil
+	}
+	if err = r.Parking.Unpark(ctx, probe.Stable); err != nil {
+		return state, err
+	}
+	return r.restored(ctx)
 }
 
 // restoreStep is one round of restore.

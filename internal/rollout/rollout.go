@@ -4,127 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"iter"
 	"log/slog"
 	"slices"
 	"time"
-
-	"github.com/org/l4-canary/internal/probe"
 )
-
-// Options say what to roll out, within which bounds, and how to judge it.
-type Options struct {
-	Plan   PlanOptions
-	Pauses map[Percent]time.Duration // after the stage of that target passed
-
-	Ports       []probe.Port // of the Service, all gated
-	Address     string       // probed instead of the balancer's own, if not empty
-	Tolerance   Percent
-	Confidence  Percent
-	MaxProbes   int // of one port in one stage; 0 is four times the planned size
-	MaxErrors   *Percent
-	MaxSlower   *Percent // than the baseline's p95; nil: however slow
-	Rate        float64  // flows a second over all ports
-	Seed        uint64
-	Settle      time.Duration // after endpoints match, before sampling
-	Propagation time.Duration // how long the balancer may lag behind the endpoints
-	Drain       time.Duration // for pods that were removed
-	PodTargets  bool          // pods are the balancer's own targets, no node stands between
-	Bake        time.Duration // after 100 %, with old pods kept warm
-	HoldOpen    int           // established flows that are kept through every move
-	Learn       bool          // what tells the versions apart, from their answers: there are no patterns
-	ReportShare bool          // shares are measured where that is possible, and decide nothing
-	Smoke       bool          // one pod of the new version is asked before anything is touched
-	Queries     []Query       // that have to lie within their bounds at every stage
-
-	StageTimeout time.Duration // sampling of one stage, from the end of propagation
-	MoveTimeout  time.Duration // a move without any progress
-	Timeout      time.Duration // the whole run
-
-	Until    Percent // the last target; 0 is 100
-	Mode     Mode
-	Removals Removals // how pods leave
-	Finish   Finish
-
-	Hold       bool // after a failure: the pods stay as they are
-	KeepFailed bool // a failing pod of the new version is set aside before it would be removed
-	GoOn       bool // from a stage whose samples were too few to decide
-}
-
-// Mode is how stable and canary come about.
-type Mode string
-
-// The modes of the contract.
-const (
-	Pair      Mode = "pair"      // two Deployments, whose roles alternate
-	Single    Mode = "single"    // one, and a copy of it while it is rolled out
-	Bootstrap Mode = "bootstrap" // the first one, with nothing to compare it to
-)
-
-// Finish is what becomes of stable's Deployment after 100 %.
-type Finish string
-
-// The ways of the contract: the first two for a pair, the others for a single
-// Deployment.
-const (
-	Keep     Finish = "keep"     // at no pods
-	Delete   Finish = "delete"   // removed
-	Adopt    Finish = "adopt"    // it gets the new template, and the pods move back to it
-	Handover Finish = "handover" // it is made anew around the canary's pods
-)
-
-// Prober makes the flows of one stage.
-type Prober interface {
-	// Sampler prepares flows to every port of the addresses, after resolving
-	// those that are names. It fails if no flow could ever be sent; where that is
-	// the prober's own fault, with a *Setback that says so. No flow is wanted after
-	// the deadline of ctx.
-	Sampler(ctx context.Context, aim Aim) (Flows, error)
-}
-
-// Aim is what the flows of a window are to be.
-type Aim struct {
-	Addresses []string
-	Seed      uint64
-
-	// Known tells the versions apart, by port, where that was learned: whoever
-	// samples elsewhere need not send answers back. nil: patterns do, or nothing yet.
-	Known  []*probe.Classifier
-	Listen bool // the answers themselves are wanted: something is to be learned of them
-}
-
-// Flows are samples in the order in which they were scheduled. There is one range
-// over them, and it frees whatever makes them.
-type Flows interface {
-	Flows(ctx context.Context) iter.Seq[probe.Flow]
-	Stats() probe.Stats
-
-	// Err is why the flows ended by themselves, nil if they did not: a *Setback.
-	Err() error
-}
-
-// Sweeper removes what the prober of a run that was killed has left.
-type Sweeper interface {
-	// Sweep removes it. Errors are the API server's.
-	Sweep(ctx context.Context) error
-}
-
-// Journal is told as the run goes on, so that log, summary and report files
-// show what happened even if the run is killed.
-type Journal interface {
-	Stage(name string)                            // a stage begins
-	Save(record *Record)                          // the record has changed; it must not be kept
-	Progress(line string)                         // a stage is still sampling
-	Troubled(ctx context.Context, pods []Trouble) // before a rollback removes them
-}
-
-// Herald tells the cluster.
-type Herald interface {
-	Judged(ctx context.Context, stage StageRecord) // a stage was decided
-}
 
 // Rollout moves the flows of one Service from stable to canary. Every field is
-// required.
+// required that does not say when it is used, or what its zero value means.
 type Rollout struct {
 	Options
 
@@ -181,7 +67,7 @@ type run struct {
 	gauge      *gauge // of the queries of the present stage; nil without, and before its verdict
 	lately     []Pace // of stable, where it last answered often enough
 	memory     Memory
-	held       *keeper  // nil without held flows
+	held       *witness // nil without held flows
 	lessons    []lesson // by port; nil where there are patterns
 	listening  bool     // all answers are stable's
 	smoking    bool     // there may be a smoke pod
@@ -194,7 +80,7 @@ type run struct {
 func (r *Rollout) Run(ctx context.Context) error {
 	run := &run{Rollout: r, plan: NewPlan(r.Plan)}
 	if r.HoldOpen > 0 {
-		run.Rollout, run.held = r.kept()
+		run.Rollout, run.held = r.witnessed()
 		defer run.held.close()
 	}
 	run.plan.Stages = slices.DeleteFunc(run.plan.Stages, func(s PlannedStage) bool {
@@ -207,7 +93,7 @@ func (r *Rollout) Run(ctx context.Context) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
 	err := run.steps(limited)
-	if limited.Err() != nil && errors.Is(context.Cause(limited), errTimeout) {
+	if err != nil && errors.Is(context.Cause(limited), errTimeout) {
 		err = &Setback{Reason: ReasonDeadline, Message: "the run took longer than timeout (" + r.Timeout.String() + ")"}
 	}
 	run.conclude(ctx, err)
@@ -218,34 +104,23 @@ func (r *Rollout) Run(ctx context.Context) error {
 // steps are the rollout itself.
 func (r *run) steps(ctx context.Context) error {
 	r.sweep(ctx)
-	if r.Memory != nil {
+	switch {
+	case r.Memory != nil:
 		return r.resume(ctx)
+	case r.Mode == Bootstrap:
+		return inTurn(ctx, r.prepare, r.sampleBaseline, r.scaleAgain)
 	}
-	if err := r.prepare(ctx); err != nil {
-		return err
+	return inTurn(ctx, r.prepare, r.smoke, r.sampleBaseline, r.control, r.learnEarly, r.holdOpen, r.introduce, r.stages)
+}
+
+// inTurn takes one step after another, until one fails.
+func inTurn(ctx context.Context, steps ...func(context.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	if err := r.smoke(ctx); err != nil {
-		return err
-	}
-	if err := r.sampleBaseline(ctx); err != nil {
-		return err
-	}
-	if r.Mode == Bootstrap {
-		return r.scaleAgain(ctx)
-	}
-	if err := r.control(ctx); err != nil {
-		return err
-	}
-	if err := r.learnEarly(ctx); err != nil {
-		return err
-	}
-	if err := r.hold(ctx); err != nil {
-		return err
-	}
-	if err := r.introduce(ctx); err != nil {
-		return err
-	}
-	return r.stages(ctx)
+	return nil
 }
 
 // stages carries out those that have not passed yet, and the end.

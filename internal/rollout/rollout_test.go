@@ -2,7 +2,6 @@ package rollout_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -243,93 +242,6 @@ func TestRolloutStopsWhenCancelled(t *testing.T) {
 	})
 }
 
-func TestRollbackThatFailsSaysSo(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(10, 0)
-		r, b, _ := newRollout(t, c)
-		b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(share/5, random) }
-		c.onScale = func(c *cluster, side probe.Version, to int) error {
-			if side == probe.Stable && to == 10 {
-				return errors.New("the server is on fire")
-			}
-			return nil
-		}
-		require.NoError(t, r.Run(t.Context()))
-		require.Equal(t, rollout.RollbackFailed, r.Record.Outcome)
-		require.Contains(t, r.Record.Rollback.Err, "the server is on fire")
-		require.Equal(t, rollout.ReasonFailShare, r.Record.Reason)
-	})
-}
-
-// busy is a balancer that shows too small a share, and an API server that fails every write
-// of the rollback for so long.
-func busy(t *testing.T, duration time.Duration) (*cluster, *rollout.Rollout) {
-	t.Helper()
-	c := newCluster(10, 0)
-	r, b, _ := newRollout(t, c)
-	b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(share/5, random) }
-	var back time.Time
-	c.onScale = func(_ *cluster, side probe.Version, to int) error {
-		if back.IsZero() && side == probe.Stable && to == 10 {
-			back = time.Now().Add(duration)
-		}
-		if time.Now().Before(back) {
-			return fmt.Errorf("scaling deployment %q: %w", side, errBusy)
-		}
-		return nil
-	}
-	return c, r
-}
-
-// TestRollbackOutlastsTheAPIServer: what a request is repeated for is less than it takes to
-// replace a control plane. The rollback has ten minutes.
-func TestRollbackOutlastsTheAPIServer(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c, r := busy(t, 35*time.Second)
-		require.NoError(t, r.Run(t.Context()))
-		require.Equal(t, rollout.RolledBack, r.Record.Outcome)
-		require.Equal(t, rollout.ReasonFailShare, r.Record.Reason)
-		require.Equal(t, "10+0 serving 10+0", c.pods[len(c.pods)-1])
-		require.GreaterOrEqual(t, r.Record.Rollback.Took, 35*time.Second)
-	})
-}
-
-// TestRollbackGivesTheAPIServerUp: it has ten minutes, and no more.
-func TestRollbackGivesTheAPIServerUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		_, r := busy(t, time.Hour)
-		require.NoError(t, r.Run(t.Context()))
-		require.Equal(t, rollout.RollbackFailed, r.Record.Outcome)
-		require.Contains(t, r.Record.Rollback.Err, errBusy.Error())
-		require.InDelta(t, 10*time.Minute, r.Record.Rollback.Took, float64(5*time.Second))
-	})
-}
-
-// TestRollbackThatWaitsIsCancelled: nobody waits for an API server after a signal.
-func TestRollbackThatWaitsIsCancelled(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c, r := busy(t, time.Hour)
-		ctx, cancel := context.WithCancel(t.Context())
-		var told time.Time
-		fail := c.onScale
-		c.onScale = func(c *cluster, side probe.Version, to int) error {
-			err := fail(c, side, to)
-			if err != nil && told.IsZero() {
-				told = time.Now().Add(3 * time.Second)
-				time.AfterFunc(3*time.Second, cancel)
-			}
-			return err
-		}
-		require.NoError(t, r.Run(ctx))
-		require.Equal(t, rollout.Interrupted, r.Record.Outcome)
-		require.Less(t, time.Since(told), time.Second)
-	})
-}
-
 // TestPropagationThatComesLate: a balancer that learns of new endpoints after
 // 20 s shows the old split until then, which is no failure.
 func TestPropagationThatComesLate(t *testing.T) {
@@ -351,6 +263,50 @@ func TestPropagationThatComesLate(t *testing.T) {
 		require.NoError(t, r.Run(t.Context()))
 		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
 		require.Greater(t, *r.Record.Stages[1].Propagation, 10*time.Second)
+	})
+}
+
+// TestRolloutThatEndsWithItsTime: what is done when the time is up is not undone.
+func TestRolloutThatEndsWithItsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		r.Ledger = &ledger{cluster: c, fail: func(m rollout.Memory) error {
+			if m.Phase == rollout.PhasePromoted {
+				time.Sleep(r.Timeout) // the API server takes its time, and writes it down
+			}
+			return nil
+		}}
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+		require.Nil(t, r.Record.Rollback)
+	})
+}
+
+// dozing is a cluster whose watcher sleeps for a while, once, when the canary serves.
+type dozing struct {
+	*cluster
+	sleep time.Duration
+}
+
+func (d *dozing) Next(ctx context.Context, after uint64) (rollout.State, error) {
+	state, err := d.cluster.Next(ctx, after)
+	if state.Canary.Serving > 0 {
+		time.Sleep(d.sleep)
+		d.sleep = 0
+	}
+	return state, err
+}
+
+// TestMoveThatIsDoneIsNotIdle: a machine that slept for longer than move-timeout looks
+// first at what has become of the pods.
+func TestMoveThatIsDoneIsNotIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		r.Cluster = &dozing{c, r.MoveTimeout + time.Second}
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // flows will ask. A build that is broken reaches nobody. The pod is removed at once if
 // it is in order; otherwise when the run ends, after its log was shown.
 func (r *run) smoke(ctx context.Context) error {
-	if !r.Smoke || r.Mode == Bootstrap {
+	if !r.Smoke {
 		return nil
 	}
 	r.Journal.Stage("smoke")
@@ -104,16 +104,16 @@ func (r *run) smokeReady(ctx context.Context, pod string) (State, error) {
 func (r *run) askSmoke(ctx context.Context, state State, pod string) error {
 	var failed map[int]error
 	if r.lessons != nil {
-		failed = r.ask(ctx, state, readyPods(state, probe.Stable), []string{pod})
+		failed = r.askBoth(ctx, state, readyPods(state, probe.Stable), []string{pod})
 	}
 	var unasked error
 	answered := false
 	for i, port := range r.Ports {
-		err := failed[i]
+		err, question := failed[i], r.question(pod, i, state)
 		switch {
 		case r.lessons == nil:
-			err = r.askOnce(ctx, pod, i, state)
-		case len(r.lessons[i].evidence.Canary) == askTimes:
+			err = r.askOnce(ctx, question)
+		case len(r.lessons[i].evidence.Canary) == question.Times:
 			err = nil // what failed was not this pod
 		}
 		if ctx.Err() != nil {
@@ -138,10 +138,10 @@ func (r *run) askSmoke(ctx context.Context, state State, pod string) error {
 }
 
 // askOnce reports what is wrong with a pod's answers on a port.
-func (r *run) askOnce(ctx context.Context, pod string, port int, state State) error {
+func (r *run) askOnce(ctx context.Context, question Question) error {
 	limited, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	_, err := r.Asker.Ask(limited, r.question(pod, port, state))
+	_, err := r.Asker.Ask(limited, question)
 	return err
 }
 
@@ -149,5 +149,5 @@ func (r *run) askOnce(ctx context.Context, pod string, port int, state State) er
 // is the way that is wrong.
 func (r *run) answersNobody(ctx context.Context, port int, state State) bool {
 	stable := readyPods(state, probe.Stable)
-	return len(stable) > 0 && r.askOnce(ctx, stable[0], port, state) != nil
+	return len(stable) > 0 && r.askOnce(ctx, r.question(stable[0], port, state)) != nil
 }

@@ -114,6 +114,26 @@ func TestSmokeFails(t *testing.T) {
 	}
 }
 
+// TestSmokeIsNotToBlame for a pod of stable that does not answer, however few questions a
+// slow port allows.
+func TestSmokeIsNotToBlame(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{0, 0.2} {
+		synctest.Test(t, func(t *testing.T) {
+			r, back, _ := newLearner(t, 10, versions)
+			r.Smoke, r.Ports[0].Rate = true, rate
+			back.fail = func(pod string, _ int) error {
+				if pod == "stable-1" {
+					return errAway
+				}
+				return nil
+			}
+			require.NoError(t, r.Run(t.Context()))
+			require.Equal(t, rollout.Promoted, r.Record.Outcome, r.Record.Message)
+		})
+	}
+}
+
 // TestSmokeCannotAsk: where stable's pods do not answer either, it is the way.
 func TestSmokeCannotAsk(t *testing.T) {
 	t.Parallel()

@@ -114,14 +114,7 @@ func (r *run) judge(ctx context.Context, rec *StageRecord, restarts int) error {
 			return err
 		}
 		propagation := time.Since(matched)
-		switch options := r.judgeOptions(state); {
-		case judge == nil:
-			judge = NewJudge(options)
-		case *options.Expected != *judge.options.Expected:
-			judge = judge.expect(options)
-		default:
-			judge.Restart()
-		}
+		judge = judge.next(r.judgeOptions(state))
 		if err = r.window(ctx, rec, judge, state, restarts); errors.Is(err, errMoved) {
 			r.Log.WarnContext(ctx, "pods changed under the sampling; the window begins again")
 			continue

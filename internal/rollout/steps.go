@@ -38,7 +38,7 @@ func (r *run) prepare(ctx context.Context) error {
 	r.now = counts{state.Stable.Replicas, state.Canary.Replicas}
 	r.original = counts{r.Plan.Replicas, 0}
 	if r.now.stable == 0 {
-		if err := r.deployStable(ctx, state); err != nil {
+		if err := r.deployStable(ctx); err != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func (r *run) prepare(ctx context.Context) error {
 }
 
 // deployStable is the seed's first step: the old version goes live.
-func (r *run) deployStable(ctx context.Context, state State) error {
+func (r *run) deployStable(ctx context.Context) error {
 	r.Journal.Stage("deploy stable")
 	if err := r.freeze(ctx); err != nil {
 		return err
@@ -111,13 +111,7 @@ func (r *run) finish(ctx context.Context) error {
 	if r.memory.Passed < 100 {
 		return r.remember(ctx, PhaseHeld)
 	}
-	if err := r.bake(ctx); err != nil {
-		return err
-	}
-	if err := r.end(ctx); err != nil {
-		return err
-	}
-	if err := r.scaleAgain(ctx); err != nil {
+	if err := inTurn(ctx, r.bake, r.end, r.scaleAgain); err != nil {
 		return err
 	}
 	return r.remember(ctx, PhasePromoted)

@@ -102,7 +102,7 @@ func TestHold(t *testing.T) {
 				c, r, b := parking(t, rollout.Park)
 				l := &ledger{}
 				l.cluster = newCluster(0, 0) // its calls are of no interest here
-				r.Ledger, r.Hold = l, true
+				r.Ledger, r.Stay = l, true
 				row.change(c, r, b)
 				require.NoError(t, r.Run(t.Context()))
 				require.Equal(t, rollout.Stopped, r.Record.Outcome, r.Record.Message)
@@ -127,7 +127,7 @@ func TestHoldThenBack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, r, b := parking(t, rollout.Park)
 				l := &ledger{cluster: c}
-				r.Ledger, r.Hold = l, true
+				r.Ledger, r.Stay = l, true
 				b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(share/5, random) }
 				require.NoError(t, r.Run(t.Context()))
 				require.Equal(t, "2+2 serving 2+2", c.pods[len(c.pods)-1])
@@ -155,7 +155,7 @@ func TestHoldLetsReleasedPodsDrain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, r, _ := parking(t, rollout.ParkByRelease)
-		r.Hold = true
+		r.Stay = true
 		var broke time.Time
 		when(c, func(s rollout.State) bool { return s.Stable.Released > 0 && s.Stable.Replicas == 2 }, func() { broke = time.Now(); c.change(unserving) })
 		require.NoError(t, r.Run(t.Context()))
@@ -171,7 +171,7 @@ func TestHoldKeepsWarmPods(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, r, _ := parking(t, rollout.Park)
-		r.Hold, r.Bake = true, 10*time.Minute
+		r.Stay, r.Bake = true, 10*time.Minute
 		when(c, func(s rollout.State) bool {
 			return s.Stable.Replicas == 2 && s.Stable.Parked == 2 && s.Canary.Serving == 4
 		}, func() {

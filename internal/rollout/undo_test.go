@@ -107,6 +107,25 @@ func TestRollbackGoesOnUnremembered(t *testing.T) {
 	})
 }
 
+// TestRestoreThatFails: nothing that is saved of it says that all is as before.
+func TestRestoreThatFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r, _ := parking(t, rollout.Park)
+		c.change(func(s *rollout.State) { s.Stable, s.Canary = pods(2), pods(2) })
+		c.onScale = func(*cluster, probe.Version, int) error { return errors.New("the server is on fire") }
+		r.Memory = memoryAt(rollout.PhaseStages, 50, rollout.Pair, rollout.Keep)
+		var ends []string
+		r.Journal = saves{r.Journal, func(rec *rollout.Record) {
+			if rec.Outcome != "" {
+				ends = append(ends, fmt.Sprintf("%s %s: %s", rec.Outcome, rec.Reason, rec.Message))
+			}
+		}}
+		require.NoError(t, r.Restore(t.Context()))
+		require.Equal(t, []string{"rollback-failed DEADLINE: the server is on fire"}, ends)
+	})
+}
+
 // TestUndecided: with on-inconclusive: continue a stage whose samples were too few
 // is gone on from, and says so.
 func TestUndecided(t *testing.T) {
@@ -162,4 +181,91 @@ func TestUndecidedFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestRollbackThatFailsSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(10, 0)
+		r, b, _ := newRollout(t, c)
+		b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(share/5, random) }
+		c.onScale = func(c *cluster, side probe.Version, to int) error {
+			if side == probe.Stable && to == 10 {
+				return errors.New("the server is on fire")
+			}
+			return nil
+		}
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.RollbackFailed, r.Record.Outcome)
+		require.Contains(t, r.Record.Rollback.Err, "the server is on fire")
+		require.Equal(t, rollout.ReasonFailShare, r.Record.Reason)
+	})
+}
+
+// busy is a balancer that shows too small a share, and an API server that fails every write
+// of the rollback for so long.
+func busy(t *testing.T, duration time.Duration) (*cluster, *rollout.Rollout) {
+	t.Helper()
+	c := newCluster(10, 0)
+	r, b, _ := newRollout(t, c)
+	b.answer = func(share float64, random *rand.Rand) probe.Flow { return byShare(share/5, random) }
+	var back time.Time
+	c.onScale = func(_ *cluster, side probe.Version, to int) error {
+		if back.IsZero() && side == probe.Stable && to == 10 {
+			back = time.Now().Add(duration)
+		}
+		if time.Now().Before(back) {
+			return fmt.Errorf("scaling deployment %q: %w", side, errBusy)
+		}
+		return nil
+	}
+	return c, r
+}
+
+// TestRollbackOutlastsTheAPIServer: what a request is repeated for is less than it takes to
+// replace a control plane. The rollback has ten minutes.
+func TestRollbackOutlastsTheAPIServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r := busy(t, 35*time.Second)
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.RolledBack, r.Record.Outcome)
+		require.Equal(t, rollout.ReasonFailShare, r.Record.Reason)
+		require.Equal(t, "10+0 serving 10+0", c.pods[len(c.pods)-1])
+		require.GreaterOrEqual(t, r.Record.Rollback.Took, 35*time.Second)
+	})
+}
+
+// TestRollbackGivesTheAPIServerUp: it has ten minutes, and no more.
+func TestRollbackGivesTheAPIServerUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, r := busy(t, time.Hour)
+		require.NoError(t, r.Run(t.Context()))
+		require.Equal(t, rollout.RollbackFailed, r.Record.Outcome)
+		require.Contains(t, r.Record.Rollback.Err, errBusy.Error())
+		require.InDelta(t, 10*time.Minute, r.Record.Rollback.Took, float64(5*time.Second))
+	})
+}
+
+// TestRollbackThatWaitsIsCancelled: nobody waits for an API server after a signal.
+func TestRollbackThatWaitsIsCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, r := busy(t, time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		var told time.Time
+		fail := c.onScale
+		c.onScale = func(c *cluster, side probe.Version, to int) error {
+			err := fail(c, side, to)
+			if err != nil && told.IsZero() {
+				told = time.Now().Add(3 * time.Second)
+				time.AfterFunc(3*time.Second, cancel)
+			}
+			return err
+		}
+		require.NoError(t, r.Run(ctx))
+		require.Equal(t, rollout.Interrupted, r.Record.Outcome)
+		require.Less(t, time.Since(told), time.Second)
+	})
 }
