@@ -3,15 +3,12 @@
 package scale
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/org/l4-canary/test/page"
+	"github.com/org/l4-canary/test/tally"
 )
 
 // tables are what the page shows, with a column a size.
@@ -35,7 +32,7 @@ func tables(rows []measured) string {
 		line("CPU time", func(m measured) string { return seconds(m.processes()[what].cpu) })
 		line("wall time", func(m measured) string { return seconds(m.processes()[what].took) })
 		line("requests", func(m measured) string { return thousands(len(m.processes()[what].calls)) })
-		line("sent and received", func(m measured) string { return size(m.processes()[what].moved()) })
+		line("sent and received", func(m measured) string { return size(m.processes()[what].kinds().Sum().Bytes) })
 	}
 	t.WriteString("\n")
 	t.Head(1, heads...)
@@ -52,37 +49,25 @@ func tables(rows []measured) string {
 	})
 	t.WriteString("\n")
 	t.Head(1, append([]string{"requests of `run`, then of `rollback`"}, heads[1:]...)...)
-	for _, kind := range kinds(rows) {
+	var all []tally.Kinds
+	for _, m := range rows {
+		all = append(all, m.run.kinds(), m.rollback.kinds())
+	}
+	for _, kind := range tally.Names(all...) {
 		line(kind, func(m measured) string {
-			run, back := m.run.tally()[kind], m.rollback.tally()[kind]
-			return fmt.Sprintf("%s, %s (%s)", thousands(run.count), thousands(back.count), size(run.bytes+back.bytes))
+			run, back := m.run.kinds()[kind], m.rollback.kinds()[kind]
+			return fmt.Sprintf("%s, %s (%s)", thousands(run.Calls), thousands(back.Calls), size(run.Bytes+back.Bytes))
 		})
 	}
 	return t.String()
 }
 
-// kinds are all that was asked, by resource.
-func kinds(rows []measured) []string {
-	all := map[string]bool{}
-	for _, m := range rows {
-		for _, p := range []process{m.run, m.rollback} {
-			for kind := range p.tally() {
-				all[kind] = true
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
-		last := func(kind string) string { return kind[strings.LastIndex(kind, " ")+1:] }
-		return cmp.Or(cmp.Compare(last(a), last(b)), cmp.Compare(a, b))
-	})
-}
-
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 // size is a number of bytes for people.
-func size(bytes int64) string {
+func size(bytes int) string {
 	if bytes < 10_000_000 {
-		return thousands(int(bytes+999)/1000) + " kB"
+		return thousands((bytes+999)/1000) + " kB"
 	}
 	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 }
