@@ -138,7 +138,4 @@ func TestSize(t *testing.T) {
 	for bytes, want := range map[int]string{0: "0 kB", 1: "1 kB", 9_999_999: "10,000 kB", 12_345_678: "12.3 MB"} {
 		require.Equal(t, want, size(bytes))
 	}
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		require.Equal(t, want, thousands(n))
-	}
 }
