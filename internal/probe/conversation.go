@@ -80,7 +80,10 @@ func (c *conversation) limit(begin time.Time, d time.Duration) time.Time {
 
 // phase begins a phase that may last so long.
 func (c *conversation) phase(d time.Duration) error {
-	due := c.limit(time.Now(), d)
+	due := c.deadline
+	if d > 0 {
+		due = c.limit(time.Now(), d)
+	}
 	if due.Equal(c.due) {
 		return nil
 	}

@@ -62,14 +62,29 @@ func (r request) ask(c *conversation, connection string) (head, error) {
 		c.reader = bufio.NewReader(nil)
 	}
 	c.reader.Reset(c)
+	if _, err := c.reader.Peek(1); err != nil {
+		if errors.Is(err, io.EOF) {
+			return head{}, errSilent
+		}
+		return head{}, fmt.Errorf("reading the response: %w", err)
+	}
+	if heard, err := c.reader.Peek(c.reader.Buffered()); err == nil {
+		if h, size, ok := inOnePiece(heard); ok {
+			c.answer = bytes.Clone(heard[:size])
+			_, err = c.reader.Discard(size)
+			return h, err
+		}
+	}
+	return c.parse()
+}
+
+// parse leaves to net/http what inOnePiece does not know.
+func (c *conversation) parse() (head, error) {
 	response, err := readFinal(c.reader)
 	if err != nil && c.broken != nil && !errors.Is(c.broken, io.EOF) {
 		err = c.broken // of half a line the parser says that it is malformed
 	}
 	if err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) && c.received == 0 {
-			return head{}, errSilent
-		}
 		return head{}, fmt.Errorf("reading the response: %w", err)
 	}
 	defer response.Body.Close()

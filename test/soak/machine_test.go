@@ -20,7 +20,8 @@ import (
 
 // count is what the cluster and the machine keep at a moment: sockets in every network
 // namespace but those of pods, files that the lab's processes have open, objects, and
-// processes of ours.
+// processes of ours. Files are those of all nodes together: what a node has open for its
+// pods goes with them to the other one.
 func count(t *testing.T, l *harness.Lab) map[string]int {
 	t.Helper()
 	kept := map[string]int{"processes of the program": programs(t)}
@@ -39,7 +40,7 @@ func count(t *testing.T, l *harness.Lab) map[string]int {
 	kept["sockets of the machine to the lab"] = sockets(t)
 	for _, p := range status.Processes {
 		if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID)); err == nil && p.PID > 0 {
-			kept["files of "+p.Name] = len(open)
+			kept["files of "+strings.TrimRight(p.Name, "-0123456789")] += len(open)
 		}
 	}
 	objects(t, l, kept)

@@ -23,20 +23,44 @@ type world struct {
 	lab      *harness.Lab
 	network  *harness.Network
 	services []*live
-	outages  []outage
+	outages  []span // of one of two nodes
+	unready  []span // of the pods of a node whose kubelet began anew
 }
 
-// outage is while one of two nodes was gone.
-type outage struct{ began, ended time.Time }
+// span is a while.
+type span struct{ began, ended time.Time }
+
+func (s span) has(at time.Time) bool { return at.After(s.began) && at.Before(s.ended) }
 
 // late is how much later than a node comes back a conversation may notice that it ended.
 const late = 15 * time.Second
 
 // out reports whether a flow was lost in an outage: then it is no rollout's.
 func (w *world) out(loss harness.Loss) bool {
-	return slices.ContainsFunc(w.outages, func(o outage) bool {
+	return slices.ContainsFunc(w.outages, func(o span) bool {
 		return loss.Ended.After(o.began) && loss.Began.Before(o.ended) && loss.Ended.Before(o.ended.Add(late))
 	})
+}
+
+// moved reports whether a UDP session went to another pod because a kubelet began anew: it
+// says of its pods that they are not ready until it has asked them, and so they are out of
+// the Service for an instant. Connections over TCP outlast that.
+func (w *world) moved(loss harness.Loss) bool {
+	return loss.Protocol == "udp" && slices.ContainsFunc(w.unready, func(u span) bool { return u.has(loss.Ended) })
+}
+
+// harm is a rollout whose new version failed its users, who may notice that when it is over.
+type harm struct {
+	span
+	spared []string // pods that were there before
+}
+
+// lost reports whether a new flow is among the harm.
+func (h harm) lost(loss harness.Loss) bool { return h.has(loss.Began) }
+
+// cut reports whether a conversation is.
+func (h harm) cut(loss harness.Loss) bool {
+	return h.has(loss.Began) && !slices.Contains(h.spared, loss.Pod)
 }
 
 // scene is one rollout under way, and what happens to it.
@@ -114,7 +138,11 @@ func (s *scene) restart(t *testing.T, components ...string) error {
 	if err := s.later(t); err != nil {
 		return err
 	}
+	began := time.Now()
 	t.Log(s.lab.Do(t, append([]string{"restart"}, components...)...))
+	if strings.HasPrefix(components[0], "kubelet") {
+		s.unready = append(s.unready, span{began, time.Now().Add(late)})
+	}
 	return nil
 }
 
@@ -184,7 +212,7 @@ func (s *scene) unplug(t *testing.T) error {
 		s.lab.Do(t, "restart", "kubelet-2", "kube-proxy-2")
 		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return s.ready(t) && s.quiet(t) })
 		s.network.Link(t, 2, true)
-		s.outages = append(s.outages, outage{began, time.Now()})
+		s.outages = append(s.outages, span{began, time.Now()})
 		return err
 	}
 	return nil

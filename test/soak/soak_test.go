@@ -101,9 +101,12 @@ func (w *world) carry(t *testing.T, r Rollout) Result {
 	if most := 2*len(end.Stages) + 4; res.Events > most {
 		res.Problems = append(res.Problems, fmt.Sprintf("%d events for %d stages", res.Events, len(end.Stages)))
 	}
+	if r.Fault.Harmful {
+		s.harm = harm{span{end.Began, time.Now()}, old}
+	}
 	for _, service := range w.services {
 		for _, users := range service.users {
-			s.judge(&res, service, old, users.Take(), end)
+			s.judge(&res, service, users.Take())
 		}
 	}
 	return res
@@ -131,15 +134,13 @@ func (s *scene) play(t *testing.T) (end harness.Outcome, problems []string) {
 	return end, problems
 }
 
-// judge looks at what users of a Service met since the last rollout. old are the pods that
-// there were before this one.
-func (s *scene) judge(res *Result, service *live, old []string, met harness.Met, end harness.Outcome) {
-	harmed := s.Fault.Harmful && service == s.live
+// judge looks at what users of a Service met since the last rollout.
+func (s *scene) judge(res *Result, service *live, met harness.Met) {
 	astray, rare := met.Astray()
 	res.Flows, res.Astray = res.Flows+met.Opened, res.Astray+astray
 	for _, loss := range met.Lost {
 		switch {
-		case s.out(loss) || harmed && loss.Began.After(end.Began):
+		case s.out(loss) || service.harm.lost(loss):
 			res.Own++
 		case loss.Hole == "" || !rare:
 			res.Lost++
@@ -148,7 +149,7 @@ func (s *scene) judge(res *Result, service *live, old []string, met harness.Met,
 		}
 	}
 	for _, loss := range met.Ended {
-		theirs := s.out(loss) || loss.Pod == s.victim || harmed && !slices.Contains(old, loss.Pod)
+		theirs := s.out(loss) || s.moved(loss) || loss.Pod == s.victim || service.harm.cut(loss)
 		if theirs || service.left.Spared(loss.Pod, loss.Ended, drain) {
 			continue
 		}
