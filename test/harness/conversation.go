@@ -155,10 +155,9 @@ func WatchDepartures(t *testing.T, client kubernetes.Interface, namespace string
 	informer := factory.Core().V1().Pods().Informer()
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(_, object any) {
 		pod := object.(*corev1.Pod)
-		_, parked := pod.Annotations["l4-canary.io/parked"]
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if _, known := d.at[pod.Name]; !known && (parked || pod.DeletionTimestamp != nil) {
+		if _, known := d.at[pod.Name]; !known && (Parked(pod) || pod.DeletionTimestamp != nil) {
 			d.at[pod.Name] = time.Now()
 		}
 	}})
