@@ -51,6 +51,7 @@ func TestCompare(t *testing.T) {
 		var err error
 		rounds, err = strconv.Atoi(text)
 		require.NoError(t, err)
+		require.Positive(t, rounds, "ROUNDS")
 	}
 	l := harness.NewLab(t, "compare", "compare")
 	var ours, hand []outcome

@@ -106,12 +106,7 @@ func (c *Conversation) Talk(ctx context.Context) error {
 	if c.datagrams {
 		wait = time.Second
 	}
-	for missed := 0; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	for missed := 0; tick(ctx, ticker); {
 		err := c.say(wait)
 		switch {
 		case err == nil:
@@ -122,6 +117,7 @@ func (c *Conversation) Talk(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
 var errOtherPod = errors.New("another pod answers")
