@@ -144,8 +144,7 @@ sim:
 fuzz:
 	go run ./test/fuzz -time '$(FUZZ_TIME)' $(FUZZ_FLAGS)
 
-# In a network namespace of its own, where no firewall follows a million connections and
-# no other program waits for a port: about five minutes. Takes root.
+# The examples and the reusable workflow, by act. Takes root.
 test-act: build kubernetes packages bin/act
 	@test/packages.sh jq:jq git:git ldd:libc-bin
 	go test -tags e2e -count=1 -timeout 30m -parallel 8 -v ./test/act
@@ -153,6 +152,8 @@ test-act: build kubernetes packages bin/act
 bin/act: test/act/tool/go.mod test/act/tool/go.sum
 	cd test/act/tool && CGO_ENABLED=0 go build -o ../../../$@ github.com/nektos/act
 
+# In a network namespace of its own, where no firewall follows a million connections and
+# no other program waits for a port: about five minutes. Takes root.
 bench: bench-packages bin/fortio
 	go build -o bin/bench ./test/bench
 	unshare --net sh -c 'ip link set lo up && exec bin/bench -fortio bin/fortio $(BENCH_FLAGS)'

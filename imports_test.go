@@ -38,12 +38,13 @@ var allowed = map[string]struct {
 	"internal/spec":      {ours: []string{"internal/probe"}},
 	"internal/stats":     {},
 	"test/bench":         {ours: []string{"internal/probe", "internal/rollout", "test/page"}},
-	"test/cost":          {ours: []string{"test/page"}},
+	"test/cost":          {ours: []string{"test/page", "test/tally"}},
 	"test/fuzz":          {ours: []string{"test/page"}},
 	"test/page":          {},
 	"test/start":         {ours: []string{"test/page"}},
 	"test/sim":           {ours: []string{"internal/probe", "internal/rollout", "internal/stats", "test/page"}},
 	"test/soak":          {ours: []string{"test/page"}},
+	"test/tally":         {},
 }
 
 // TestImports holds every package against the table.

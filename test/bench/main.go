@@ -28,8 +28,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"regexp"
 	"time"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 func main() {
@@ -43,40 +44,26 @@ func main() {
 
 // options are the flags.
 type options struct {
+	page.Options
 	rounds  int
 	seconds int // of one run
 	seed    uint64
 	fortio  string // path of the program
-	only    *regexp.Regexp
-	update  bool
-	page    string
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{only: regexp.MustCompile("")}
+	o := options{Options: page.Options{Page: "docs/speed.md"}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 7, "rounds, an odd number: figures are medians over them")
 	flags.IntVar(&o.seconds, "seconds", 2, "of one run")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the schedules")
 	flags.StringVar(&o.fortio, "fortio", "bin/fortio", "the program")
-	flags.BoolVar(&o.update, "update", false, "write the tables into the page")
-	flags.StringVar(&o.page, "page", "docs/speed.md", "the page")
-	flags.Func("only", "take only turns whose names match, such as http", func(text string) (err error) {
-		o.only, err = regexp.Compile(text)
-		return err
-	})
-	if err := flags.Parse(args); err != nil {
+	if err := o.Parse(flags, args, "turns"); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is not a flag", flags.Arg(0))
 	}
 	if o.rounds < 1 || o.rounds%2 == 0 || o.seconds < 1 {
 		return o, errors.New("-rounds is an odd number, and -seconds one from 1")
-	}
-	if o.update && o.only.String() != "" {
-		return o, errors.New("-update writes whole tables, and -only leaves turns out")
 	}
 	return o, nil
 }
@@ -99,5 +86,5 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	_, _ = fmt.Fprintf(stderr, "%d rounds in %s\n", o.rounds, time.Since(began).Round(time.Second))
-	return b.print(o, stdout)
+	return o.Put(stdout, measuredMark, b.tables())
 }

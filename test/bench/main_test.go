@@ -139,24 +139,13 @@ func TestFormats(t *testing.T) {
 		[]string{micros(1500 * time.Nanosecond), micros(40 * time.Microsecond), micros(1500 * time.Microsecond)})
 }
 
-func TestUpdate(t *testing.T) {
+// TestPageHasItsPlace: there is one for the tables.
+func TestPageHasItsPlace(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "speed.md")
-	require.NoError(t, os.WriteFile(file, []byte("# Title\n<!-- measured -->\nold\n<!-- /measured -->\nthe end\n"), 0o644))
-	require.NoError(t, small().print(options{update: true, page: file}, nil))
-	text, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Regexp(t, `(?s)^# Title\n<!-- measured -->\n\d+ cores.*\| flow \|.*<!-- /measured -->\nthe end\n$`, string(text))
-	require.NotContains(t, string(text), "old")
-
-	require.NoError(t, os.WriteFile(file, []byte("# Title\n"), 0o644))
-	require.ErrorContains(t, small().print(options{update: true, page: file}, nil), "there is no place between")
-	require.ErrorIs(t, small().print(options{update: true, page: file + "x"}, nil), os.ErrNotExist)
-
 	ours, err := os.ReadFile("../../docs/speed.md")
 	require.NoError(t, err)
-	_, err = page.Insert(string(ours), map[string]string{measuredMark: ""})
-	require.NoError(t, err, "the page has its marks")
+	_, err = page.Insert(string(ours), map[string]string{measuredMark: small().tables()})
+	require.NoError(t, err)
 }
 
 // TestTurns: in each round everything has its turn once.

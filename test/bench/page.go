@@ -5,7 +5,7 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,15 +16,6 @@ import (
 
 // measuredMark names the marks of the tables in the page.
 const measuredMark = "measured"
-
-// print writes the tables to stdout, or into the page.
-func (b bench) print(o options, stdout io.Writer) error {
-	if !o.update {
-		_, err := io.WriteString(stdout, b.tables())
-		return err
-	}
-	return page.Update(o.page, map[string]string{measuredMark: b.tables()})
-}
 
 // tables are the whole result.
 func (b bench) tables() string {
@@ -151,11 +142,5 @@ func micros(d time.Duration) string {
 	return thousands(us) + " µs"
 }
 
-// thousands is a whole number with a comma before each three digits.
-func thousands(x float64) string {
-	text := fmt.Sprintf("%.0f", x)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
+// thousands is a whole number.
+func thousands(x float64) string { return page.Thousands(int(math.Round(x))) }

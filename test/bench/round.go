@@ -80,7 +80,7 @@ func measureAll(ctx context.Context, o options, progress io.Writer) (bench, erro
 	}
 	b := bench{options: o, programs: programs(ctx, all)}
 	for _, t := range turns(all) {
-		if o.only.MatchString(t.String()) {
+		if o.Only.MatchString(t.String()) {
 			b.turns = append(b.turns, measured{turn: t})
 		}
 	}

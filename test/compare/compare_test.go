@@ -51,6 +51,7 @@ func TestCompare(t *testing.T) {
 		var err error
 		rounds, err = strconv.Atoi(text)
 		require.NoError(t, err)
+		require.Positive(t, rounds, "ROUNDS")
 	}
 	l := harness.NewLab(t, "compare", "compare")
 	var ours, hand []outcome
@@ -60,13 +61,16 @@ func TestCompare(t *testing.T) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "| ten pods, 10, 25, 50, 100 %% | %s | sum | new connections | lost |\n|---|---|---|---|---|\n", strings.Join(stages, " | "))
-	for name, outcomes := range map[string][]outcome{"l4-canary": ours, "kubectl, by hand": hand} {
-		for round, o := range outcomes {
+	for _, way := range []struct {
+		name     string
+		outcomes []outcome
+	}{{"l4-canary", ours}, {"kubectl, by hand", hand}} {
+		for round, o := range way.outcomes {
 			row := make([]string, len(o.moves))
 			for i, move := range o.moves {
 				row[i] = seconds(move)
 			}
-			fmt.Fprintf(&b, "| %s, round %d | %s | %s | %d | %d (%.2f %%) |\n", name, round+1, strings.Join(row, " | "), seconds(o.total()),
+			fmt.Fprintf(&b, "| %s, round %d | %s | %s | %d | %d (%.2f %%) |\n", way.name, round+1, strings.Join(row, " | "), seconds(o.total()),
 				o.opened, len(o.failed), 100*float64(len(o.failed))/float64(o.opened))
 		}
 	}

@@ -56,11 +56,15 @@ func count(t *testing.T, l *harness.Lab, s scenario) (c Counts) {
 	t.Helper()
 	namespace := s.mark + callsMark
 	place(t, l, s, namespace, func() {
-		c.Ours = counted(t, l, func(kubeconfig string) { c.Parts = byProgram(t, l, s, kubeconfig, namespace).Parts })
+		counted, kubeconfig := harness.NewTally(t, l.Config)
+		c.Parts = byProgram(t, l, s, kubeconfig, namespace).Parts
+		c.Ours = counted.Calls()
 	})
 	namespace += "-hand"
 	place(t, l, s, namespace, func() {
-		c.Hand = counted(t, l, func(kubeconfig string) { byScript(t, s, kubeconfig, namespace, ones(s.stages)) }) // flows are no calls
+		counted, kubeconfig := harness.NewTally(t, l.Config)
+		byScript(t, s, kubeconfig, namespace, ones(s.stages)) // flows are no calls
+		c.Hand = counted.Calls()
 	})
 	return c
 }

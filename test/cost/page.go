@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/org/l4-canary/test/page"
+	"github.com/org/l4-canary/test/tally"
 )
 
 // Tables are the result in Markdown.
@@ -129,12 +130,12 @@ func (c Counts) traffic(t *page.Table) {
 // kinds are the calls of both ways.
 func (c Counts) kinds(t *page.Table) {
 	t.Head(1, "call", "l4-canary", "bytes", "by hand", "bytes")
-	ours, hand := kindsOf(c.Ours), kindsOf(c.Hand)
-	row := func(name string, a, b amount) {
-		t.Row(name, fmt.Sprint(a.calls), kibibytes(a.bytes), fmt.Sprint(b.calls), kibibytes(b.bytes))
+	ours, hand := tally.KindsOf(c.Ours), tally.KindsOf(c.Hand)
+	row := func(name string, a, b tally.Amount) {
+		t.Row(name, fmt.Sprint(a.Calls), kibibytes(a.Bytes), fmt.Sprint(b.Calls), kibibytes(b.Bytes))
 	}
-	for _, k := range ours.union(hand) {
-		row(k.verb+" "+k.resource, ours[k], hand[k])
+	for _, kind := range tally.Names(ours, hand) {
+		row(kind, ours[kind], hand[kind])
 	}
-	row("in all", ours.sum(), hand.sum())
+	row("in all", ours.Sum(), hand.Sum())
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/tally"
 )
 
 // aRun takes so many seconds, of which the pods start 3, and 2 lie between the end of
@@ -34,19 +36,22 @@ func aResult() Result {
 
 // someCounts are of five calls by the program, and two by hand.
 func someCounts() Counts {
-	call := func(seconds float64, verb, resource string, sent int, chunks ...Chunk) Call {
-		return Call{At: at(seconds), Verb: verb, Resource: resource, Sent: sent, Received: chunks}
+	call := func(seconds float64, verb, resource string, sent int, chunks ...tally.Chunk) tally.Call {
+		return tally.Call{Began: at(seconds), Verb: verb, Resource: resource, Sent: sent, Received: chunks}
 	}
+	came := func(seconds float64, bytes int) tally.Chunk { return tally.Chunk{At: at(seconds), Bytes: bytes} }
+	trial := call(0.7, "patch", "services", 100, came(0.7, 512))
+	trial.DryRun = true
 	return Counts{
 		Parts: aRun(20).Parts,
-		Ours: []Call{
-			call(0.5, "discover", "the API", 0, Chunk{at(0.5), 1024}),
-			call(0.6, "watch", "pods", 0, Chunk{at(0.7), 512}, Chunk{at(8), 2048}),
-			call(0.7, "try to apply", "services", 100, Chunk{at(0.7), 512}),
-			call(9, "patch", "deployments/scale", 2048, Chunk{at(9), 1024}),
-			call(12, "patch", "deployments/scale", 2048, Chunk{at(12), 1024}),
+		Ours: []tally.Call{
+			call(0.5, "get", "/apis", 0, came(0.5, 1024)),
+			call(0.6, "watch", "pods", 0, came(0.7, 512), came(8, 2048)),
+			trial,
+			call(9, "patch", "deployments/scale", 2048, came(9, 1024)),
+			call(12, "patch", "deployments/scale", 2048, came(12, 1024)),
 		},
-		Hand: []Call{call(100, "discover", "the API", 0, Chunk{at(100), 3072}), call(101, "get", "deployments", 0)},
+		Hand: []tally.Call{call(100, "get", "/apis", 0, came(100, 3072)), call(101, "get", "deployments", 0)},
 	}
 }
 
@@ -139,11 +144,11 @@ func TestTrafficByKind(t *testing.T) {
 	t.Parallel()
 	_, table, found := strings.Cut(someCounts().Tables(), "| call | l4-canary | bytes | by hand | bytes |\n|:--|--:|--:|--:|--:|\n")
 	require.True(t, found)
-	require.Equal(t, `| get deployments | 0 | 0.0 KiB | 1 | 0.0 KiB |
+	require.Equal(t, `| get /apis | 1 | 1.0 KiB | 1 | 3.0 KiB |
+| get deployments | 0 | 0.0 KiB | 1 | 0.0 KiB |
 | patch deployments/scale | 2 | 6.0 KiB | 0 | 0.0 KiB |
 | watch pods | 1 | 2.5 KiB | 0 | 0.0 KiB |
-| try to apply services | 1 | 0.6 KiB | 0 | 0.0 KiB |
-| discover the API | 1 | 1.0 KiB | 1 | 3.0 KiB |
+| dry run of patch services | 1 | 0.6 KiB | 0 | 0.0 KiB |
 | in all | 5 | 10.1 KiB | 2 | 3.0 KiB |
 `, table)
 }

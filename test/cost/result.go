@@ -3,6 +3,8 @@ package cost
 import (
 	"fmt"
 	"time"
+
+	"github.com/org/l4-canary/test/tally"
 )
 
 // Run is one way of rolling out, once.
@@ -27,7 +29,7 @@ type Result struct {
 // Counts are the calls of one run of either way, which was not timed.
 type Counts struct {
 	Parts      []Part // of the program's
-	Ours, Hand []Call
+	Ours, Hand []tally.Call
 }
 
 // The goals.

@@ -42,10 +42,7 @@ func observe(t *testing.T, l *harness.Lab, namespace string) (sight *Sight, stop
 
 // glance is what an event tells.
 func glance(what watch.EventType, pod *corev1.Pod) Glance {
-	g := Glance{UID: string(pod.UID), Leaving: pod.DeletionTimestamp != nil, Gone: what == watch.Deleted}
-	for _, c := range pod.Status.Conditions {
-		g.Ready = g.Ready || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	return Glance{
+		UID: string(pod.UID), Ready: harness.Ready(pod), Parked: harness.Parked(pod), Leaving: pod.DeletionTimestamp != nil, Gone: what == watch.Deleted,
 	}
-	_, g.Parked = pod.Annotations["l4-canary.io/parked"]
-	return g
 }

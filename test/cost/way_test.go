@@ -4,8 +4,6 @@ package cost
 
 import (
 	"fmt"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/rest"
 
 	"github.com/org/l4-canary/test/harness"
 )
@@ -81,28 +78,4 @@ func byScript(t *testing.T, s scenario, kubeconfig, namespace string, flows []in
 	}
 	require.Equal(t, flows, answered, said)
 	return run
-}
-
-// counted lets a client go through a proxy that counts.
-func counted(t *testing.T, l *harness.Lab, use func(kubeconfig string)) []Call {
-	t.Helper()
-	transport, err := rest.TransportFor(l.Config)
-	require.NoError(t, err)
-	target, err := url.Parse(l.Config.Host)
-	require.NoError(t, err)
-	proxy := NewProxy(target, transport)
-	server := httptest.NewServer(proxy)
-	defer server.Close()
-	defer server.CloseClientConnections()
-	name := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`apiVersion: v1
-kind: Config
-current-context: cost
-clusters: [{name: cost, cluster: {server: %q}}]
-users: [{name: cost, user: {}}]
-contexts: [{name: cost, context: {cluster: cost, user: cost}}]
-`, server.URL)
-	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
-	use(name)
-	return proxy.Calls()
 }

@@ -145,7 +145,7 @@ func strike(t *testing.T, l *harness.Lab, at point, after bool, arguments func(k
 		victim.signal(os.Kill)
 		panic(http.ErrAbortHandler)
 	}
-	return victim.run(t, arguments(p.kubeconfig)...), p
+	return victim.run(t, arguments(p.Kubeconfig)...), p
 }
 
 // judge says what is wrong with how the second command ended.

@@ -45,7 +45,7 @@ func TestSome(t *testing.T) {
 func TestEvery(t *testing.T) {
 	l := harness.NewLab(t, "drill", "drill")
 	var cases []drilled
-	for _, m := range chosen() {
+	for _, m := range chosen(t) {
 		writes, _ := healthy(t, l, m)
 		for _, at := range writes {
 			cases = append(cases, kill{m, at, false, false}, kill{m, at, true, true})
@@ -68,7 +68,7 @@ func TestEvery(t *testing.T) {
 func TestFaults(t *testing.T) {
 	l := harness.NewLab(t, "faults", "drill")
 	var cases []drilled
-	for _, m := range chosen()[:1] {
+	for _, m := range chosen(t)[:1] {
 		writes, reads := healthy(t, l, m)
 		cases = append(cases, faults(m, writes, reads)...)
 	}
@@ -76,8 +76,13 @@ func TestFaults(t *testing.T) {
 }
 
 // chosen are the modes that are asked for.
-func chosen() []mode {
-	return slices.DeleteFunc(modes(), func(m mode) bool { return !regexp.MustCompile(*way).MatchString(m.kind) })
+func chosen(t *testing.T) []mode {
+	t.Helper()
+	wanted, err := regexp.Compile(*way)
+	require.NoError(t, err, "-mode")
+	left := slices.DeleteFunc(modes(), func(m mode) bool { return !wanted.MatchString(m.kind) })
+	require.NotEmpty(t, left, "-mode matches nothing")
+	return left
 }
 
 // publish prints the report and, if asked to, writes it into a file of the checkout
@@ -147,11 +152,10 @@ func (p place) String() string { return p.section + ": " + p.row + ": " + p.colu
 func carryAll(t *testing.T, l *harness.Lab, cases []drilled) string {
 	t.Helper()
 	began := time.Now()
-	cases = slices.DeleteFunc(cases, func(c drilled) bool {
-		matched, err := regexp.MatchString(*only, c.place().String())
-		require.NoError(t, err)
-		return !matched
-	})
+	wanted, err := regexp.Compile(*only)
+	require.NoError(t, err, "-only")
+	cases = slices.DeleteFunc(cases, func(c drilled) bool { return !wanted.MatchString(c.place().String()) })
+	require.NotEmpty(t, cases, "-only matches nothing")
 	var mu sync.Mutex
 	results := map[place]result{}
 	t.Run("cases", func(t *testing.T) {

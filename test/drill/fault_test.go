@@ -80,7 +80,7 @@ func (f fault) carry(t *testing.T, l *harness.Lab, namespace string) (res result
 		defer func() { seen <- s }()
 		return f.strike(w, r, p, c, victim, forward, &s)
 	}
-	end := victim.run(t, f.arguments(p.kubeconfig, namespace, manifests)...)
+	end := victim.run(t, f.arguments(p.Kubeconfig, namespace, manifests)...)
 	var s struck
 	select {
 	case s = <-seen:
@@ -140,7 +140,7 @@ func (f fault) strike(w http.ResponseWriter, r *http.Request, p *proxy, c call, 
 		panic(http.ErrAbortHandler)
 	case lost:
 		if c.watch { // it begins, and ends without a word
-			time.AfterFunc(slowly, func() { p.cut() })
+			time.AfterFunc(slowly, p.Cut)
 			return false
 		}
 		forward()

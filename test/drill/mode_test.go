@@ -224,11 +224,8 @@ func (f left) common(image string) []string {
 		problems = append(problems, fmt.Sprintf("there are %d pods, not %d", len(f.pods), capacity))
 	}
 	for _, pod := range f.pods {
-		ready := false
-		for _, c := range pod.Status.Conditions {
-			ready = ready || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		}
-		if _, parked := pod.Annotations["l4-canary.io/parked"]; parked || !ready || pod.Spec.Containers[0].Image != image {
+		parked, ready := harness.Parked(&pod), harness.Ready(&pod)
+		if parked || !ready || pod.Spec.Containers[0].Image != image {
 			problems = append(problems, fmt.Sprintf("pod %s: parked %t, ready %t, image %s", pod.Name, parked, ready, pod.Spec.Containers[0].Image))
 		}
 	}

@@ -4,36 +4,23 @@ package drill
 
 import (
 	"bytes"
-	"fmt"
+	"context"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/rest"
-
 	"github.com/org/l4-canary/test/harness"
 )
 
-// proxy stands between the program and the API server, with the lab's own
-// credentials, and does to a call whatever the drill asks for. Watches stream
-// through it.
+// proxy does to a call whatever the drill asks for.
 type proxy struct {
-	kubeconfig string
-	target     *url.URL
-	transport  http.RoundTripper
-	passing    *httputil.ReverseProxy
-	interfere  interference
-	cut        func() // ends every connection, in the middle of whatever it carries
+	*harness.Proxy
+	passing   http.Handler // to the API server
+	interfere interference
 
 	mu    sync.Mutex
 	namer namer
@@ -58,31 +45,11 @@ type reply struct {
 // newProxy begins to listen on loopback. Nil interferes with nothing.
 func newProxy(t *testing.T, l *harness.Lab, interfere interference) *proxy {
 	t.Helper()
-	transport, err := rest.TransportFor(l.Config)
-	require.NoError(t, err)
-	target, err := url.Parse(l.Config.Host)
-	require.NoError(t, err)
-	p := &proxy{target: target, transport: transport, interfere: interfere, seen: map[string]int{}}
-	p.passing = &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport:     transport,
-		FlushInterval: -1,
-		ErrorLog:      slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}
-	server := httptest.NewUnstartedServer(p)
-	server.Config.ErrorLog = p.passing.ErrorLog
-	server.Start()
-	p.cut = server.CloseClientConnections
-	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	p.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`apiVersion: v1
-kind: Config
-current-context: drill
-clusters: [{name: drill, cluster: {server: %q}}]
-users: [{name: drill, user: {}}]
-contexts: [{name: drill, context: {cluster: drill, user: drill}}]
-`, server.URL)
-	require.NoError(t, os.WriteFile(p.kubeconfig, []byte(text), 0o600))
+	p := &proxy{interfere: interfere, seen: map[string]int{}}
+	p.Proxy = harness.NewProxy(t, l.Config, func(passing http.Handler) http.Handler {
+		p.passing = passing
+		return p
+	})
 	return p
 }
 
@@ -130,19 +97,11 @@ func (p *proxy) bury() {
 // forward passes a call on and reads the whole answer. It is not bound to the
 // program's connection: what is sent is sent.
 func (p *proxy) forward(r *http.Request, body []byte) reply {
-	out := r.Clone(r.Context())
-	out.RequestURI, out.URL.Scheme, out.URL.Host, out.Host = "", p.target.Scheme, p.target.Host, ""
+	out := r.Clone(context.WithoutCancel(r.Context()))
 	out.Body = io.NopCloser(bytes.NewReader(body))
-	response, err := p.transport.RoundTrip(out)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	data, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	return reply{response.StatusCode, response.Header, data}
+	whole := httptest.NewRecorder()
+	p.passing.ServeHTTP(whole, out)
+	return reply{whole.Code, whole.Header(), whole.Body.Bytes()}
 }
 
 // answer hands the API server's answer to a write on. A conflict does not count:

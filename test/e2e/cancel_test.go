@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/org/l4-canary/test/harness"
@@ -90,11 +91,14 @@ func moments() []moment {
 func (l *lab) phase(t *testing.T, namespace string) string {
 	t.Helper()
 	lease, err := l.CoordinationV1().Leases(namespace).Get(t.Context(), "l4-canary-lobby", metav1.GetOptions{})
-	if err != nil {
+	if apierrors.IsNotFound(err) {
 		return ""
 	}
+	require.NoError(t, err)
 	var state struct{ Phase string }
-	_ = json.Unmarshal([]byte(lease.Annotations["l4-canary.io/state"]), &state)
+	if text, written := lease.Annotations["l4-canary.io/state"]; written {
+		require.NoError(t, json.Unmarshal([]byte(text), &state))
+	}
 	return state.Phase
 }
 
@@ -105,7 +109,7 @@ func (l *lab) parked(t *testing.T, namespace, prefix string) int {
 	require.NoError(t, err)
 	n := 0
 	for _, pod := range list.Items {
-		if _, parked := pod.Annotations["l4-canary.io/parked"]; parked && strings.HasPrefix(pod.Name, prefix) {
+		if harness.Parked(&pod) && strings.HasPrefix(pod.Name, prefix) {
 			n++
 		}
 	}

@@ -5,13 +5,11 @@ package e2e
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // prober is the program as an image of the lab, which newLab has to be told to serve.
@@ -91,16 +89,7 @@ func insidePromoted(t *testing.T, l *lab) {
 	t.Helper()
 	const namespace = "inside"
 	args := inside(t, l, namespace)
-	says := l.command(t, "doctor", "--namespace", namespace, "--probe-from", "cluster")
-	_, after, found := strings.Cut(says.stdout, "\nthe rights it needs")
-	require.True(t, found)
-	_, role, _ := strings.Cut(after, "\n\n")
-	file := filepath.Join(t.TempDir(), "role.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(role), 0o600))
-	l.kubectl(t, "apply", "-f", file)
-	restricted := *l
-	token := strings.TrimSpace(l.kubectl(t, "-n", namespace, "create", "token", "l4-canary", "--duration", "2h"))
-	restricted.kubeconfig = l.withUser(t, clientcmdapi.AuthInfo{Token: token})
+	restricted := l.withDoctorsRole(t, namespace, "--probe-from", "cluster")
 	users := l.use(t, namespace, 5)
 
 	markdown := filepath.Join(t.TempDir(), "report.md")

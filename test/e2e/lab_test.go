@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -81,13 +82,14 @@ func (l *lab) serve(t *testing.T, namespace, deployment string) {
 	harness.Serve(t, l, namespace)
 }
 
-// replicas are the two Deployments' spec.replicas, -1 where there is none.
+// replicas are a Deployment's spec.replicas, -1 where there is no such Deployment.
 func (l *lab) replicas(t *testing.T, namespace, deployment string) int {
 	t.Helper()
 	d, err := l.AppsV1().Deployments(namespace).Get(t.Context(), deployment, metav1.GetOptions{})
-	if err != nil {
+	if apierrors.IsNotFound(err) {
 		return -1
 	}
+	require.NoError(t, err)
 	return int(*d.Spec.Replicas)
 }
 

@@ -12,6 +12,23 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
+// withDoctorsRole is the lab for a user who has the rights that doctor prints, and no other.
+func (l *lab) withDoctorsRole(t *testing.T, namespace string, more ...string) *lab {
+	t.Helper()
+	says := l.command(t, append([]string{"doctor", "--namespace", namespace}, more...)...)
+	require.Equal(t, 0, says.exit)
+	_, after, found := strings.Cut(says.stdout, "\nthe rights it needs")
+	require.True(t, found)
+	_, role, _ := strings.Cut(after, "\n\n")
+	file := filepath.Join(t.TempDir(), "role.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(role), 0o600))
+	t.Log(l.kubectl(t, "apply", "-f", file))
+	token := strings.TrimSpace(l.kubectl(t, "-n", namespace, "create", "token", "l4-canary", "--duration", "2h"))
+	restricted := *l
+	restricted.kubeconfig = l.withUser(t, clientcmdapi.AuthInfo{Token: token})
+	return &restricted
+}
+
 // rightsOfDoctor: the Role that doctor prints is enough for doctor itself, a whole
 // rollout and the way back, and nothing that these ask for is forbidden.
 func rightsOfDoctor(t *testing.T, l *lab) {
@@ -20,19 +37,8 @@ func rightsOfDoctor(t *testing.T, l *lab) {
 	l.namespace(t, namespace)
 	first := l.run(t, single(t, namespace, "single", 2, "0.9.0", "1.0.0")...)
 	require.Equal(t, "promoted", first.report.Outcome)
-	says := l.command(t, "doctor", "--namespace", namespace)
-	require.Equal(t, 0, says.exit)
-	_, after, found := strings.Cut(says.stdout, "\nthe rights it needs")
-	require.True(t, found)
-	_, role, _ := strings.Cut(after, "\n\n")
-	file := filepath.Join(t.TempDir(), "role.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(role), 0o600))
-	t.Log(l.kubectl(t, "apply", "-f", file))
-	restricted := *l
-	token := strings.TrimSpace(l.kubectl(t, "-n", namespace, "create", "token", "l4-canary", "--duration", "2h"))
-	restricted.kubeconfig = l.withUser(t, clientcmdapi.AuthInfo{Token: token})
-
-	says = restricted.command(t, "doctor", "--namespace", namespace)
+	restricted := l.withDoctorsRole(t, namespace)
+	says := restricted.command(t, "doctor", "--namespace", namespace)
 	require.Equal(t, 0, says.exit)
 	require.Contains(t, says.stdout, "the credentials used now have all rights that a rollout needs")
 	require.Contains(t, says.stdout, "whether Cilium does kube-proxy's work may not be read")

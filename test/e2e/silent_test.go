@@ -3,21 +3,15 @@
 package e2e
 
 import (
-	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/org/l4-canary/test/harness"
 )
 
 // muted is a way to the API server that can fall silent: it takes requests, and
@@ -28,33 +22,24 @@ type muted struct {
 	asked      atomic.Int64 // while it was silent
 }
 
-// mute begins to listen on loopback, with the lab's own credentials.
+// mute begins to listen.
 func (l *lab) mute(t *testing.T) *muted {
 	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", l.kubeconfig)
 	require.NoError(t, err)
-	transport, err := rest.TransportFor(config)
-	require.NoError(t, err)
-	target, err := url.Parse(config.Host)
-	require.NoError(t, err)
-	m := &muted{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: transport, FlushInterval: -1,
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}
+	m := &muted{}
 	over := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.silent.Load() {
-			m.asked.Add(1)
-			<-over
-			return
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() { close(over); server.CloseClientConnections(); server.Close() })
-	text := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: muted\nclusters: [{name: muted, cluster: {server: %q}}]\n"+
-		"users: [{name: muted, user: {}}]\ncontexts: [{name: muted, context: {cluster: muted, user: muted}}]\n", server.URL)
-	require.NoError(t, os.WriteFile(m.kubeconfig, []byte(text), 0o600))
+	m.kubeconfig = harness.NewProxy(t, config, func(passing http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if m.silent.Load() {
+				m.asked.Add(1)
+				<-over
+				return
+			}
+			passing.ServeHTTP(w, r)
+		})
+	}).Kubeconfig
+	t.Cleanup(func() { close(over) }) // before the server waits for what it has begun
 	return m
 }
 

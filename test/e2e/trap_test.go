@@ -64,15 +64,15 @@ func gated(t *testing.T, namespace, dir, from, to string, more ...string) []stri
 	return args
 }
 
-// parkedPods are the names of the pods that are out of the Service.
+// parkedPods are the pods that are out of the Service, and those that are not.
 func (l *lab) parkedPods(t *testing.T, namespace string) (parked, serving []corev1.Pod) {
 	t.Helper()
 	list, err := l.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	for _, pod := range list.Items {
-		switch _, out := pod.Annotations["l4-canary.io/parked"]; {
+		switch {
 		case pod.DeletionTimestamp != nil:
-		case out:
+		case harness.Parked(&pod):
 			parked = append(parked, pod)
 		default:
 			serving = append(serving, pod)

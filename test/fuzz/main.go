@@ -22,6 +22,8 @@ import (
 	"os/signal"
 	"regexp"
 	"time"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 func main() {
@@ -39,34 +41,21 @@ const inAll = 10 * time.Minute
 
 // options are the flags.
 type options struct {
-	each   string // a duration, or a number of executions such as 1000x; empty: a part of inAll
-	update bool
-	page   string
-	root   string
-	only   *regexp.Regexp
+	page.Options
+	each string // a duration, or a number of executions such as 1000x; empty: a part of inAll
+	root string
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{only: regexp.MustCompile("")}
+	o := options{Options: page.Options{Page: "docs/hostile.md"}}
 	flags := flag.NewFlagSet("fuzz", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.each, "time", "", "how long each target runs, or how often, such as 1000x; empty: ten minutes shared by all")
-	flags.BoolVar(&o.update, "update", false, "write the table into the page")
-	flags.StringVar(&o.page, "page", "docs/hostile.md", "the page")
 	flags.StringVar(&o.root, "root", ".", "where the program's packages are looked for")
-	flags.Func("only", "run only targets whose names match", func(text string) (err error) {
-		o.only, err = regexp.Compile(text)
-		return err
-	})
-	if err := flags.Parse(args); err != nil {
+	if err := o.Parse(flags, args, "targets"); err != nil {
 		return o, err
 	}
-	switch {
-	case flags.NArg() > 0:
-		return o, fmt.Errorf("%q is not a flag", flags.Arg(0))
-	case o.update && o.only.String() != "":
-		return o, fmt.Errorf("-update writes the whole table, and -only leaves targets out")
-	case o.each != "" && !amount.MatchString(o.each):
+	if o.each != "" && !amount.MatchString(o.each) {
 		return o, fmt.Errorf("-time %s: allowed are a duration such as 30s, and a number of executions such as 1000x", o.each)
 	}
 	return o, nil
@@ -81,7 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	targets, err := find(o.root, o.only)
+	targets, err := find(o.root, o.Only)
 	if err != nil {
 		return err
 	}
@@ -96,11 +85,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	failed := failures(results)
-	if !o.update || failed > 0 { // the page keeps what is true of it
-		_, err = io.WriteString(stdout, table(results))
-	} else {
-		err = update(o.page, results)
+	if failed > 0 {
+		o.Update = false // the page keeps what is true of it
 	}
+	err = o.Put(stdout, measuredMark, table(results))
 	if err == nil && failed > 0 {
 		err = fmt.Errorf("%d of %d targets failed", failed, len(results))
 	}

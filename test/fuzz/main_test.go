@@ -19,7 +19,7 @@ func TestFlags(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-only", "x", "-update"}, "-update writes the whole table, and -only leaves targets out"},
+		{[]string{"-only", "x", "-update"}, "-update writes whole tables, and -only leaves targets out"},
 		{[]string{"-only", "("}, "missing closing )"},
 		{[]string{"-time", "long"}, "-time long: allowed are a duration such as 30s, and a number of executions such as 1000x"},
 		{[]string{"-time", "0x"}, "-time 0x: allowed are"},
@@ -35,7 +35,7 @@ func TestFlags(t *testing.T) {
 		o, err := parse([]string{"-time", good}, nil)
 		require.NoError(t, err)
 		require.Equal(t, good, o.each)
-		require.Equal(t, "docs/hostile.md", o.page)
+		require.Equal(t, "docs/hostile.md", o.Page)
 	}
 }
 

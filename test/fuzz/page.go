@@ -3,16 +3,13 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/org/l4-canary/test/page"
 )
 
-// update writes the table into its place on a page.
-func update(path string, results []result) error {
-	return page.Update(path, map[string]string{"measured": table(results)})
-}
+// measuredMark names the marks of the table in the page.
+const measuredMark = "measured"
 
 // table is all results, with what they are together.
 func table(results []result) string {
@@ -24,7 +21,7 @@ func table(results []result) string {
 	}
 	var t page.Table
 	_, _ = fmt.Fprintf(&t, "%d targets, %d cores, %s: %s executions in %s.\n\n",
-		len(results), runtime.GOMAXPROCS(0), runtime.Version(), grouped(all.executions), all.took.Round(time.Second))
+		len(results), runtime.GOMAXPROCS(0), runtime.Version(), page.Thousands(all.executions), all.took.Round(time.Second))
 	t.Head(2, "target", "package", "seconds", "executions", "new interesting", "result")
 	for _, r := range results {
 		said := []string{"`" + r.name + "`", "`" + r.dir + "`", fmt.Sprintf("%.0f", r.took.Seconds())}
@@ -32,16 +29,7 @@ func table(results []result) string {
 			t.Row(append(said, "–", "–", "**failed**")...)
 			continue
 		}
-		t.Row(append(said, grouped(r.executions), grouped(r.interesting), "ok")...)
+		t.Row(append(said, page.Thousands(r.executions), page.Thousands(r.interesting), "ok")...)
 	}
 	return t.String()
-}
-
-// grouped is a number with a comma before every third digit from the right.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
 }

@@ -96,12 +96,7 @@ func (c *Clients) RequireNoneLost(t *testing.T) {
 func (c *Clients) come(ctx context.Context, address string, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for tick(ctx, ticker) {
 		c.done.Go(func() {
 			began := time.Now()
 			err := visit(context.WithoutCancel(ctx), address)
@@ -146,12 +141,7 @@ func (c *Clients) hold(ctx context.Context, conn net.Conn, reader *bufio.Reader)
 	defer conn.Close()
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for tick(ctx, ticker) {
 		_ = conn.SetDeadline(time.Now().Add(patience))
 		_, err := fmt.Fprintln(conn, "still there?")
 		if err == nil {

@@ -106,12 +106,7 @@ func (c *Conversation) Talk(ctx context.Context) error {
 	if c.datagrams {
 		wait = time.Second
 	}
-	for missed := 0; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	for missed := 0; tick(ctx, ticker); {
 		err := c.say(wait)
 		switch {
 		case err == nil:
@@ -122,6 +117,7 @@ func (c *Conversation) Talk(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
 var errOtherPod = errors.New("another pod answers")
@@ -155,10 +151,9 @@ func WatchDepartures(t *testing.T, client kubernetes.Interface, namespace string
 	informer := factory.Core().V1().Pods().Informer()
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(_, object any) {
 		pod := object.(*corev1.Pod)
-		_, parked := pod.Annotations["l4-canary.io/parked"]
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if _, known := d.at[pod.Name]; !known && (parked || pod.DeletionTimestamp != nil) {
+		if _, known := d.at[pod.Name]; !known && (Parked(pod) || pod.DeletionTimestamp != nil) {
 			d.at[pod.Name] = time.Now()
 		}
 	}})

@@ -34,12 +34,7 @@ func Listen(t *testing.T, address string) *Listener {
 	s.done.Go(func() {
 		ticker := time.NewTicker(20 * time.Millisecond)
 		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
+		for tick(ctx, ticker) {
 			s.done.Go(func() { s.ask(context.WithoutCancel(ctx), address) })
 		}
 	})

@@ -5,6 +5,7 @@ package page
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -47,4 +48,13 @@ func (t *Table) Row(cells ...string) { t.WriteString("| " + strings.Join(cells, 
 func (t *Table) Head(left int, columns ...string) {
 	t.Row(columns...)
 	t.WriteString("|" + strings.Repeat(":--|", left) + strings.Repeat("--:|", len(columns)-left) + "\n")
+}
+
+// Thousands is a count with a comma before every third digit from the right.
+func Thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

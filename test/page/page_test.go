@@ -39,3 +39,10 @@ func TestTable(t *testing.T) {
 	table.Row("x", "1", "2")
 	require.Equal(t, "| name | from | to |\n|:--|--:|--:|\n| x | 1 | 2 |\n", table.String())
 }
+
+func TestThousands(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 28232: "28,232", 999_999: "999,999", 1_234_567: "1,234,567"} {
+		require.Equal(t, want, Thousands(n))
+	}
+}

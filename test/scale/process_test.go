@@ -13,13 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/org/l4-canary/test/harness"
+	"github.com/org/l4-canary/test/tally"
 )
 
 // process is one run of the program, and what it took.
 type process struct {
 	took, cpu time.Duration
 	memory    int64 // bytes that were resident at most
-	calls     []harness.Call
+	calls     []tally.Call
 	report    report
 }
 
@@ -29,24 +30,18 @@ type report struct {
 	Stages                    []stage
 }
 
-// asked is how often something was asked of the API server, and what that moved.
-type asked struct {
-	count int
-	bytes int64 // of bodies, both ways
-}
-
 // launch runs the program to its end.
 func launch(t *testing.T, l *harness.Lab, args ...string) process {
 	t.Helper()
-	tally := harness.NewTally(t, l.Config)
+	counted, kubeconfig := harness.NewTally(t, l.Config)
 	file := filepath.Join(t.TempDir(), "report.json")
 	if args[0] != "plan" {
 		args = append(args, "--report-json", file)
 	}
-	cmd := harness.Command(t.Context(), harness.Root(t), "bin/l4-canary", append(args, "--kubeconfig", tally.Kubeconfig)...)
+	cmd := harness.Command(t.Context(), harness.Root(t), "bin/l4-canary", append(args, "--kubeconfig", kubeconfig)...)
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
-	p := process{took: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), calls: tally.Calls()}
+	p := process{took: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), calls: counted.Calls()}
 	require.NoError(t, err, string(out))
 	t.Logf("%s: %s\n%s", args[0], p.took, out)
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
@@ -60,27 +55,11 @@ func launch(t *testing.T, l *harness.Lab, args ...string) process {
 	return p
 }
 
-// tally counts the calls by verb and resource.
-func (p process) tally() map[string]asked {
-	all := map[string]asked{}
-	for _, call := range p.calls {
-		kind := call.Verb + " " + call.Resource
-		if call.DryRun {
-			kind = "dry run of " + kind
-		}
-		a := all[kind]
-		all[kind] = asked{a.count + 1, a.bytes + call.Sent + call.Received}
-	}
-	return all
-}
+// kinds are its calls by what they do.
+func (p process) kinds() tally.Kinds { return tally.KindsOf(p.calls) }
 
-// moved is what all calls moved.
-func (p process) moved() (bytes int64) {
-	for _, a := range p.tally() {
-		bytes += a.bytes
-	}
-	return bytes
-}
+// park is the request that parks a pod.
+const park = "patch pods"
 
 // parking is how many pods were parked at once, at most, and how long that took from the
 // first request to the last answer. Pods that are parked together have no second between
@@ -89,7 +68,7 @@ func (p process) parking() (pods int, took time.Duration) {
 	var first, last time.Time
 	count := 0
 	for _, call := range p.calls {
-		if call.Verb != "patch" || call.Resource != "pods" || call.DryRun {
+		if call.Kind() != park {
 			continue
 		}
 		if call.Began.Sub(last) > time.Second {

@@ -43,7 +43,7 @@ func simulate(t *testing.T, l *harness.Lab) {
 		_, err := l.CoreV1().Nodes().Create(t.Context(), node(fmt.Sprintf("simulated-%d", i+1)), metav1.CreateOptions{})
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool { return ready(t, l) == nodes }, time.Minute, 200*time.Millisecond, "simulated nodes are not ready")
+	require.Eventually(t, func() bool { return harness.ReadyNodes(t, l, "type="+simulated) == nodes }, time.Minute, 200*time.Millisecond, "simulated nodes are not ready")
 }
 
 // module is where the simulator's source is, whose stages say what becomes of nodes and
@@ -68,20 +68,4 @@ func node(name string) *corev1.Node {
 		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: simulated, Effect: corev1.TaintEffectNoSchedule}}},
 		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}
-}
-
-// ready counts the simulated nodes that are.
-func ready(t *testing.T, l *harness.Lab) int {
-	t.Helper()
-	list, err := l.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "type=" + simulated})
-	require.NoError(t, err)
-	count := 0
-	for _, node := range list.Items {
-		for _, condition := range node.Status.Conditions {
-			if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue {
-				count++
-			}
-		}
-	}
-	return count
 }

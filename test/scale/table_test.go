@@ -3,15 +3,12 @@
 package scale
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/org/l4-canary/test/page"
+	"github.com/org/l4-canary/test/tally"
 )
 
 // tables are what the page shows, with a column a size.
@@ -20,7 +17,7 @@ func tables(rows []measured) string {
 	_, _ = fmt.Fprintf(&t, "%d cores, which are the cluster's too; %s.\n\n", runtime.NumCPU(), runtime.Version())
 	heads := []string{"pods a side"}
 	for _, m := range rows {
-		heads = append(heads, thousands(m.size))
+		heads = append(heads, page.Thousands(m.size))
 	}
 	line := func(name string, cell func(measured) string) {
 		cells := []string{name}
@@ -34,8 +31,8 @@ func tables(rows []measured) string {
 		line("`"+what+"`: peak memory", func(m measured) string { return fmt.Sprintf("%d MB", m.processes()[what].memory>>20) })
 		line("CPU time", func(m measured) string { return seconds(m.processes()[what].cpu) })
 		line("wall time", func(m measured) string { return seconds(m.processes()[what].took) })
-		line("requests", func(m measured) string { return thousands(len(m.processes()[what].calls)) })
-		line("sent and received", func(m measured) string { return size(m.processes()[what].moved()) })
+		line("requests", func(m measured) string { return page.Thousands(len(m.processes()[what].calls)) })
+		line("sent and received", func(m measured) string { return size(m.processes()[what].kinds().Sum().Bytes) })
 	}
 	t.WriteString("\n")
 	t.Head(1, heads...)
@@ -43,55 +40,34 @@ func tables(rows []measured) string {
 	for _, s := range rows[0].stages[1:] { // the first is the baseline, which moves nothing
 		line("move to "+s.Name+" %", func(m measured) string {
 			found := m.stageOf(s.Name)
-			return fmt.Sprintf("%s (%s+%s)", seconds(found.moved()), thousands(found.Stable), thousands(found.Canary))
+			return fmt.Sprintf("%s (%s+%s)", seconds(found.moved()), page.Thousands(found.Stable), page.Thousands(found.Canary))
 		})
 	}
 	line("pods parked at once, in the rollback", func(m measured) string {
 		pods, took := m.rollback.parking()
-		return fmt.Sprintf("%s in %s", thousands(pods), seconds(took))
+		return fmt.Sprintf("%s in %s", page.Thousands(pods), seconds(took))
 	})
 	t.WriteString("\n")
 	t.Head(1, append([]string{"requests of `run`, then of `rollback`"}, heads[1:]...)...)
-	for _, kind := range kinds(rows) {
+	var all []tally.Kinds
+	for _, m := range rows {
+		all = append(all, m.run.kinds(), m.rollback.kinds())
+	}
+	for _, kind := range tally.Names(all...) {
 		line(kind, func(m measured) string {
-			run, back := m.run.tally()[kind], m.rollback.tally()[kind]
-			return fmt.Sprintf("%s, %s (%s)", thousands(run.count), thousands(back.count), size(run.bytes+back.bytes))
+			run, back := m.run.kinds()[kind], m.rollback.kinds()[kind]
+			return fmt.Sprintf("%s, %s (%s)", page.Thousands(run.Calls), page.Thousands(back.Calls), size(run.Bytes+back.Bytes))
 		})
 	}
 	return t.String()
 }
 
-// kinds are all that was asked, by resource.
-func kinds(rows []measured) []string {
-	all := map[string]bool{}
-	for _, m := range rows {
-		for _, p := range []process{m.run, m.rollback} {
-			for kind := range p.tally() {
-				all[kind] = true
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
-		last := func(kind string) string { return kind[strings.LastIndex(kind, " ")+1:] }
-		return cmp.Or(cmp.Compare(last(a), last(b)), cmp.Compare(a, b))
-	})
-}
-
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 // size is a number of bytes for people.
-func size(bytes int64) string {
+func size(bytes int) string {
 	if bytes < 10_000_000 {
-		return thousands(int(bytes+999)/1000) + " kB"
+		return page.Thousands((bytes+999)/1000) + " kB"
 	}
 	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
-}
-
-// thousands sets a number in groups.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

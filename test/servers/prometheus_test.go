@@ -124,7 +124,27 @@ func TestPrometheus(t *testing.T) {
 		within(t, m, q, func(excess float64) bool { return excess <= 0 })
 	}
 
-	t.Log("the canary goes wrong")
+	l.worsens(t, m, queries)
+	wordless(t, m, address)
+	readings, err := m.Ask(t.Context(), "vector(1) / 0")
+	require.NoError(t, err)
+	require.Positive(t, queries["resets"].Excess(readings[0].Value), "infinite is out of any bounds")
+
+	_, err = meter(t, address, "s3cret-guess").Ask(t.Context(), "up")
+	require.ErrorIs(t, err, metric.ErrUnreachable)
+	require.ErrorContains(t, err, "asking http://"+address+": client error: 401")
+	require.NotContains(t, err.Error(), "s3cret-guess")
+
+	l.Close()
+	require.Eventually(t, func() bool {
+		readings, err := m.Ask(t.Context(), queries["sessions"].Expr)
+		return err == nil && len(readings) == 0
+	}, time.Minute, 200*time.Millisecond, "pods that are gone leave no data")
+}
+
+// worsens lets the canary go wrong: its queries leave their bounds.
+func (l *lobby) worsens(t *testing.T, m *metric.Client, queries map[string]rollout.Query) {
+	t.Helper()
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	go func() {
@@ -146,8 +166,11 @@ func TestPrometheus(t *testing.T) {
 	require.Contains(t, worst, rollout.Reading{Labels: `{pod="lobby-green-77d9b-6e7f8"}`, Value: 0})
 	close(stop)
 	<-done
+}
 
-	t.Log("what gives no number")
+// wordless asks what a server has no number for, or refuses.
+func wordless(t *testing.T, m *metric.Client, address string) {
+	t.Helper()
 	for expr, want := range map[string]string{
 		"nobody_knows_this":  "",
 		"vector(0) / 0":      "",
@@ -165,20 +188,4 @@ func TestPrometheus(t *testing.T) {
 		require.ErrorContains(t, err, want, expr)
 		require.NotErrorIs(t, err, metric.ErrUnreachable, expr)
 	}
-	readings, err := m.Ask(t.Context(), "vector(1) / 0")
-	require.NoError(t, err)
-	require.Positive(t, queries["resets"].Excess(readings[0].Value), "infinite is out of any bounds")
-
-	t.Log("whom it does not let in")
-	_, err = meter(t, address, "s3cret-guess").Ask(t.Context(), "up")
-	require.ErrorIs(t, err, metric.ErrUnreachable)
-	require.ErrorContains(t, err, "asking http://"+address+": client error: 401")
-	require.NotContains(t, err.Error(), "s3cret-guess")
-
-	t.Log("pods that are gone leave no data")
-	l.Close()
-	require.Eventually(t, func() bool {
-		readings, err := m.Ask(t.Context(), queries["sessions"].Expr)
-		return err == nil && len(readings) == 0
-	}, time.Minute, 200*time.Millisecond)
 }

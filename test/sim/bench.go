@@ -41,14 +41,14 @@ func simulateAll(o options, progress io.Writer) bench {
 	var cells []cell
 	for _, q := range questions() {
 		for _, c := range shareCells(q) {
-			if o.only.MatchString(c.name()) {
+			if o.Only.MatchString(c.name()) {
 				b.shared = append(b.shared, shareRow{shareCell: c})
 				cells = append(cells, c)
 			}
 		}
 	}
 	for _, c := range judgedCells() {
-		if o.only.MatchString(c.name()) {
+		if o.Only.MatchString(c.name()) {
 			b.judged = append(b.judged, judgedRow{judgedCell: c})
 			cells = append(cells, c)
 		}
@@ -95,7 +95,7 @@ func (b bench) reckon() {
 
 // print writes the tables to stdout, or into the page with the picture beside it.
 func (b bench) print(o options, stdout io.Writer) error {
-	if !o.update {
+	if !o.Update {
 		for _, part := range []string{b.right(), b.wrong(), b.cells(), b.balancers(), b.judgements()} {
 			if _, err := fmt.Fprintln(stdout, part); err != nil {
 				return err
@@ -103,9 +103,9 @@ func (b bench) print(o options, stdout io.Writer) error {
 		}
 		return nil
 	}
-	if err := page.Update(o.page, b.parts()); err != nil {
+	if err := page.Update(o.Page, b.parts()); err != nil {
 		return err
 	}
-	drawn := filepath.Join(filepath.Dir(o.page), "images", "verdict.svg")
+	drawn := filepath.Join(filepath.Dir(o.Page), "images", "verdict.svg")
 	return os.WriteFile(drawn, []byte(picture(b.seed)), 0o644)
 }

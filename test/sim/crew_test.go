@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 // small simulates some cells, a few hundred stages each.
 func small(seed uint64, only string) bench {
-	o := options{sizes: size{shared: 300, judged: 300}, seed: seed, only: regexp.MustCompile(only)}
+	o := options{sizes: size{shared: 300, judged: 300}, seed: seed, Options: page.Options{Only: regexp.MustCompile(only)}}
 	return simulateAll(o, io.Discard)
 }
 

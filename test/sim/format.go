@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 // number is a figure with as many decimals as it needs, at most four.
@@ -30,13 +32,7 @@ func percent(fraction float64) string {
 func share(k, n int) string { return percent(float64(k) / float64(n)) }
 
 // count is a number of flows.
-func count(n float64) string {
-	digits := strconv.Itoa(int(math.Round(n)))
-	if len(digits) <= 3 {
-		return digits
-	}
-	return digits[:len(digits)-3] + "," + digits[len(digits)-3:]
-}
+func count(n float64) string { return page.Thousands(int(math.Round(n))) }
 
 // beside is what was simulated, and what it should be in brackets.
 func beside(simulated, exact string) string { return fmt.Sprintf("%s (%s)", simulated, exact) }

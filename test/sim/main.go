@@ -23,7 +23,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 func main() {
@@ -35,37 +36,23 @@ func main() {
 
 // options are the flags.
 type options struct {
-	sizes  size
-	seed   uint64
-	update bool
-	page   string
-	only   *regexp.Regexp
+	page.Options
+	sizes size
+	seed  uint64
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{only: regexp.MustCompile("")}
+	o := options{Options: page.Options{Page: "docs/verdict.md"}}
 	flags := flag.NewFlagSet("sim", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.sizes.shared, "stages", 20000, "stages a cell, where the share test alone decides")
 	flags.IntVar(&o.sizes.judged, "judged", 5000, "stages a cell, where the judge sees flows")
 	flags.Uint64Var(&o.seed, "seed", 1, "of all chance")
-	flags.BoolVar(&o.update, "update", false, "write the tables into the page")
-	flags.StringVar(&o.page, "page", "docs/verdict.md", "the page")
-	flags.Func("only", "simulate only cells whose names match", func(text string) (err error) {
-		o.only, err = regexp.Compile(text)
-		return err
-	})
-	if err := flags.Parse(args); err != nil {
+	if err := o.Parse(flags, args, "cells"); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is not a flag", flags.Arg(0))
 	}
 	if o.sizes.shared < 1 || o.sizes.judged < 1 {
 		return o, fmt.Errorf("-stages and -judged are numbers from 1")
-	}
-	if o.update && o.only.String() != "" {
-		return o, fmt.Errorf("-update writes whole tables, and -only leaves cells out")
 	}
 	return o, nil
 }
@@ -78,7 +65,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	}
 	b := simulateAll(o, stderr)
 	broken := b.broken()
-	if o.update && len(broken) > 0 { // the page keeps what is true of it
+	if o.Update && len(broken) > 0 { // the page keeps what is true of it
 		return tell(broken, stderr)
 	}
 	if err := b.print(o, stdout); err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/page"
 )
 
 func TestFlags(t *testing.T) {
@@ -30,7 +32,7 @@ func TestFlags(t *testing.T) {
 	o, err := parse(nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, size{20000, 5000}, o.sizes)
-	require.Equal(t, "docs/verdict.md", o.page)
+	require.Equal(t, "docs/verdict.md", o.Page)
 }
 
 // TestCommand is the command on one cell of either kind.
@@ -55,20 +57,23 @@ func TestCommandTells(t *testing.T) {
 	require.NoError(t, tell(nil, &stderr))
 }
 
+// written are the options that write a page.
+func written(path string) options { return options{Options: page.Options{Update: true, Page: path}} }
+
 // TestUpdate writes the page and the picture, and leaves what is around the tables.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "images"), 0o755))
-	page := filepath.Join(dir, "verdict.md")
+	path := filepath.Join(dir, "verdict.md")
 	blank, before := "# Title\n", bench{sizes: size{1, 1}, seed: 5}
 	for marker := range before.parts() {
 		blank += "<!-- " + marker + " -->\n<!-- /" + marker + " -->\n"
 	}
-	require.NoError(t, os.WriteFile(page, []byte(blank+"the end\n"), 0o644))
+	require.NoError(t, os.WriteFile(path, []byte(blank+"the end\n"), 0o644))
 	b := small(5, `^10 ± 5 % at 95 %|^random, 10 %`)
-	require.NoError(t, b.print(options{update: true, page: page}, nil))
-	text, err := os.ReadFile(page)
+	require.NoError(t, b.print(written(path), nil))
+	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Regexp(t, `(?s)^# Title\n.*\| 95 % \| 10 ± 5 % \| 390 .*the end\n$`, string(text))
 	require.Contains(t, string(text), "300 simulated stages per figure, seed 5.")
@@ -76,7 +81,7 @@ func TestUpdate(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, picture(5), string(drawn))
 
-	require.NoError(t, os.WriteFile(page, []byte("# Title\n"), 0o644))
-	require.ErrorContains(t, b.print(options{update: true, page: page}, nil), "there is no place between")
-	require.ErrorIs(t, b.print(options{update: true, page: page + "x"}, nil), os.ErrNotExist)
+	require.NoError(t, os.WriteFile(path, []byte("# Title\n"), 0o644))
+	require.ErrorContains(t, b.print(written(path), nil), "there is no place between")
+	require.ErrorIs(t, b.print(written(path+"x"), nil), os.ErrNotExist)
 }

@@ -189,7 +189,7 @@ func (s *scene) parked(t *testing.T) string {
 	pods, err := s.lab.CoreV1().Pods(s.Namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	for _, pod := range pods.Items {
-		if _, out := pod.Annotations["l4-canary.io/parked"]; out && pod.DeletionTimestamp == nil {
+		if harness.Parked(&pod) && pod.DeletionTimestamp == nil {
 			return pod.Name
 		}
 	}
@@ -210,28 +210,12 @@ func (s *scene) unplug(t *testing.T) error {
 		t.Helper()
 		s.lab.Do(t, "plug")
 		s.lab.Do(t, "restart", "kubelet-2", "kube-proxy-2")
-		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return s.ready(t) && s.quiet(t) })
+		err := eventually(t, 2*time.Minute, "the node does not come back", func() bool { return harness.ReadyNodes(t, s.lab, "") == 2 && s.quiet(t) })
 		s.network.Link(t, 2, true)
 		s.outages = append(s.outages, span{began, time.Now()})
 		return err
 	}
 	return nil
-}
-
-// ready reports whether both nodes are.
-func (s *scene) ready(t *testing.T) bool {
-	t.Helper()
-	nodes, err := s.lab.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	ready := 0
-	for _, node := range nodes.Items {
-		for _, c := range node.Status.Conditions {
-			if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
-				ready++
-			}
-		}
-	}
-	return ready == 2
 }
 
 // quiet reports whether no pod is ending: a node that comes back has some that were told to

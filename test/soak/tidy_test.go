@@ -12,8 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/org/l4-canary/test/harness"
 )
 
 // ours is how everything begins that the program writes on objects.
@@ -52,9 +53,9 @@ func (s *live) untidyPods(t *testing.T) []string {
 		case len(pod.Annotations) > 0:
 			problems = append(problems, fmt.Sprintf("pod %s has the annotations %v", pod.Name, pod.Annotations))
 		}
-		if pod.DeletionTimestamp != nil || !readyPod(pod) || !strings.HasSuffix(pod.Spec.Containers[0].Image, ":"+s.version) {
+		if pod.DeletionTimestamp != nil || !harness.Ready(&pod) || !strings.HasSuffix(pod.Spec.Containers[0].Image, ":"+s.version) {
 			problems = append(problems, fmt.Sprintf("pod %s: ready %t, ending %t, image %s",
-				pod.Name, readyPod(pod), pod.DeletionTimestamp != nil, pod.Spec.Containers[0].Image))
+				pod.Name, harness.Ready(&pod), pod.DeletionTimestamp != nil, pod.Spec.Containers[0].Image))
 		}
 	}
 	return problems
@@ -70,12 +71,6 @@ func (s *live) pods(t *testing.T) []string {
 		names = append(names, pod.Name)
 	}
 	return names
-}
-
-func readyPod(pod corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }
 
 // sets are the ReplicaSets that a Deployment owns, by name.

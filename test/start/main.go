@@ -1,7 +1,8 @@
 //go:build linux
 
 // Command start measures how long the program takes from its start until its first
-// request reaches an API server, beside "node -e ”", and how large a release is.
+// request reaches an API server, beside a Node.js that has nothing to do, and how large a
+// release is.
 //
 // The server is this process: it answers every request with 403, so that a run ends with
 // its first question. Both programs take turns. The tables go to stdout, or with -update
@@ -41,7 +42,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	program := flags.String("program", "bin/l4-canary", "the program")
 	dist := flags.String("dist", "dist", "folder with a release's archives")
 	rounds := flags.Int("rounds", 20, "turns of each program")
-	update := flags.Bool("update", false, "write the tables into docs/speed.md")
+	o := page.Options{Page: "docs/speed.md"}
+	flags.BoolVar(&o.Update, "update", false, "write the tables into docs/speed.md")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -53,12 +55,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	text := found.table() + "\n" + sizes
-	if *update {
-		return page.Update("docs/speed.md", map[string]string{"start": text})
-	}
-	_, err = io.WriteString(stdout, text)
-	return err
+	return o.Put(stdout, "start", found.table()+"\n"+sizes)
 }
 
 // starts are how long each start took, by round.

@@ -2,12 +2,12 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/org/l4-canary/lab/internal/lock"
 )
 
 const lockSuffix = ".lock"
@@ -48,16 +48,8 @@ func tryLock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-		ours, err1 := file.Stat()
-		now, err2 := os.Stat(path)
-		if err1 == nil && err2 == nil && os.SameFile(ours, now) {
-			return file, nil
-		}
-	}
-	_ = file.Close()
-	if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+	if locked, err := lock.Try(file, path); !locked {
 		return nil, err
 	}
-	return nil, nil
+	return file, nil
 }

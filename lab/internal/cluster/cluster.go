@@ -6,11 +6,17 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 )
 
 // ErrNotFound is returned where a lab is asked for that does not exist.
 var ErrNotFound = errors.New("no such lab")
+
+// NotFound is ErrNotFound of a lab, with what to do about it.
+func NotFound(name string) error {
+	return fmt.Errorf("%w: %q; make it with: lab up --name %s", ErrNotFound, name, name)
+}
 
 // Provider makes and removes labs.
 type Provider interface {

@@ -19,6 +19,15 @@ type Options struct {
 	Program   string `json:",omitempty"` // path of a static binary that images of its name hold; empty: none
 }
 
+// Clash is what is wrong with asking for these options of a lab that runs with others.
+func (o Options) Clash(running Options) error {
+	if o == running {
+		return nil
+	}
+	return fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t --program=%q; first: lab down --name %s",
+		o.Name, running.Nodes, running.ProxyMode, running.DualStack, running.Program, o.Name)
+}
+
 // nameRule keeps names short enough for a Unix socket below the state folder
 // and, with a suffix, for the name of a network device (15 characters).
 var nameRule = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$`)

@@ -50,7 +50,7 @@ func (p *Provider) at(name string) layout { return layout{filepath.Join(p.StateR
 func (p *Provider) load(name string) (state, error) {
 	data, err := os.ReadFile(p.at(name).state())
 	if errors.Is(err, fs.ErrNotExist) {
-		return state{}, fmt.Errorf("%w: %q; make it with: lab up --name %s", cluster.ErrNotFound, name, name)
+		return state{}, cluster.NotFound(name)
 	}
 	var s state
 	if err == nil {

@@ -47,9 +47,8 @@ func (p *Provider) running(opts cluster.Options) (bool, error) {
 	if err != nil || !s.alive() {
 		return false, err
 	}
-	if was := s.Options; was != opts {
-		return false, fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t --program=%q; first: lab down --name %s",
-			opts.Name, was.Nodes, was.ProxyMode, was.DualStack, was.Program, opts.Name)
+	if err := opts.Clash(s.Options); err != nil {
+		return false, err
 	}
 	_, _ = fmt.Fprintf(p.Out, "lab %q is up already; kubeconfig: %s\n", opts.Name, p.at(opts.Name).kubeconfig(cluster.Admin))
 	return true, nil

@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/org/l4-canary/lab/internal/address"
 	"github.com/org/l4-canary/lab/internal/cluster"
+	"github.com/org/l4-canary/lab/internal/lock"
 	"github.com/org/l4-canary/lab/internal/network"
 	"github.com/org/l4-canary/lab/internal/process"
 )
@@ -49,7 +49,7 @@ func (p *Provider) at(name string) layout {
 func (p *Provider) load(name string) (State, error) {
 	data, err := os.ReadFile(p.at(name).state())
 	if errors.Is(err, fs.ErrNotExist) {
-		return State{}, fmt.Errorf("%w: %q; make it with: lab up --name %s", cluster.ErrNotFound, name, name)
+		return State{}, cluster.NotFound(name)
 	}
 	if err != nil {
 		return State{}, fmt.Errorf("reading the state of lab %q: %w", name, err)
@@ -135,16 +135,8 @@ func (p *Provider) tryLock() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-		ours, err1 := dir.Stat()
-		now, err2 := os.Stat(p.StateRoot)
-		if err1 == nil && err2 == nil && os.SameFile(ours, now) {
-			return dir, nil
-		}
-	}
-	_ = dir.Close()
-	if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+	if locked, err := lock.Try(dir, p.StateRoot); !locked {
 		return nil, err
 	}
-	return nil, nil
+	return dir, nil
 }

@@ -74,10 +74,8 @@ func (p *Provider) running(opts cluster.Options) (bool, error) {
 	if err != nil || !state.alive() {
 		return false, err
 	}
-	if state.Options != opts {
-		was := state.Options
-		return false, fmt.Errorf("lab %q runs with --nodes %d --proxy-mode %s --dual-stack=%t --program=%q; first: lab down --name %s",
-			opts.Name, was.Nodes, was.ProxyMode, was.DualStack, was.Program, opts.Name)
+	if err := opts.Clash(state.Options); err != nil {
+		return false, err
 	}
 	p.say("lab %q is up already; kubeconfig: %s", opts.Name, p.at(opts.Name).userKubeconfig(cluster.Admin))
 	return true, nil
