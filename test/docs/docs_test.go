@@ -27,19 +27,24 @@ type group struct {
 	entries []entry
 }
 
-// TestCommands runs every block of commands in the documentation. One that nothing runs
+// TestAlone runs what needs no cluster, one after the other. A block that nothing runs
 // fails it, before anything else is done.
-func TestCommands(t *testing.T) {
-	all := table()
-	blocks := match(t, all)
-	require.Zero(t, os.Getuid(), "a cluster, and the namespaces that blocks are run in, take root (try sudo)")
-	for _, g := range all {
+func TestAlone(t *testing.T) {
+	blocks := match(t, table())
+	require.Zero(t, os.Getuid(), "the namespaces that blocks are run in take root (try sudo)")
+	for _, g := range table() {
 		if g.alone {
 			t.Run(g.name, func(t *testing.T) { g.run(t, nil, blocks) })
 		}
 	}
+}
+
+// TestOnCluster runs what is left, on a cluster that all share, and on those that the
+// blocks make.
+func TestOnCluster(t *testing.T) {
+	blocks := match(t, table())
 	l := harness.NewLab(t, "docs-main", "docs")
-	for _, g := range all {
+	for _, g := range table() {
 		if !g.alone {
 			t.Run(g.name, func(t *testing.T) { t.Parallel(); g.run(t, l, blocks) })
 		}
