@@ -63,6 +63,7 @@ func user(t *testing.T, l *harness.Lab) *scene {
 // account: the secret that a block stores is all that a job needs. It is the account's,
 // and finds the namespace; and with it nothing of a rollout is refused.
 func account(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	s.bash(t, 0, "kubectl delete --ignore-not-found -f examples/rbac.yaml")
 	s.bash(t, 0, b.Script)
 	secret := s.secret(t, "KUBECONFIG")
@@ -88,6 +89,7 @@ func account(t *testing.T, s *scene, b Block) {
 
 // examined: doctor, with the account's rights, at what the README's workflow has deployed.
 func examined(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	require.Contains(t, s.release(t, "1.0.0", ""), "outcome=promoted")
 	said := s.bash(t, 0, b.Script)
 	require.Contains(t, said, "uses: org/l4-canary@v1")
@@ -98,6 +100,7 @@ func examined(t *testing.T, s *scene, b Block) {
 // takenBack: a release is promoted; status says so, and rollback brings the one before
 // back.
 func takenBack(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	image := func() string {
 		return s.bash(t, 0, `kubectl -n game get deployment lobby -o jsonpath='{.spec.template.spec.containers[0].image}'`)
 	}
@@ -136,6 +139,7 @@ func server(t *testing.T, l *harness.Lab) *scene {
 // reached: what the block stores leads to the same cluster by the server's name, and lets
 // the administrator in.
 func reached(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	s.bash(t, 0, b.Script)
 	text, err := base64.StdEncoding.DecodeString(s.secret(t, "KUBECONFIG"))
 	require.NoError(t, err)

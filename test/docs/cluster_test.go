@@ -42,6 +42,7 @@ func pair(t *testing.T, l *harness.Lab) *scene {
 
 // kept: the rollout is promoted, and every flow that was to be held was there.
 func kept(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	s.env = append(s.env, "L4_CANARY_REPORT_JSON=report.json")
 	s.bash(t, 0, b.Script)
 	var report struct {
@@ -74,6 +75,7 @@ spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: lobby}, min
 // unpaused: the autoscaler of a release that is held says what it said before, and the
 // annotation is gone.
 func unpaused(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	was := s.autoscaler(t)
 	require.Contains(t, s.release(t, "1.1.0", " --hpa pause --until 50 --steps 50,100"), "outcome=held")
 	paused := s.autoscaler(t)

@@ -87,11 +87,6 @@ func match(t *testing.T, all []group) map[Key]Block {
 	return found
 }
 
-// ends runs a block and requires its exit status.
-func ends(exit int) func(t *testing.T, s *scene, b Block) {
-	return func(t *testing.T, s *scene, b Block) { t.Helper(); s.bash(t, exit, b.Script) }
-}
-
 // prints runs a block, and requires its exit status and the output that follows it.
 func prints(exit int) func(t *testing.T, s *scene, b Block) {
 	return func(t *testing.T, s *scene, b Block) {

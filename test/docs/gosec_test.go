@@ -31,6 +31,7 @@ func linter(t *testing.T, _ *harness.Lab) *scene {
 // explained: all that gosec finds is in the page's table, with the reason why it stays, and
 // the table has nothing else.
 func explained(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	said := s.bash(t, 1, b.Script)
 	require.NoError(t, explains(s.read(t, b.Document), said))
 }
@@ -91,6 +92,7 @@ func TestExplains(t *testing.T) {
 // block says with what it has published, before anybody can get it by a name that moves: it
 // has to know the block's flags, and be the workflow that the block names.
 func released(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	const path = ".github/workflows/release.yml"
 	data, err := os.ReadFile(filepath.Join(s.root, path))
 	require.NoError(t, err)

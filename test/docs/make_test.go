@@ -46,6 +46,7 @@ esac
 // foreseen: make knows how to do all of it, and what a line sets for a tool, in its
 // comment as well, is something that the tool knows.
 func foreseen(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	said := s.bash(t, 0, b.Script)
 	require.NotEmpty(t, said)
 	for _, call := range assignments(b.Script) {

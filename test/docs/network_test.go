@@ -60,6 +60,7 @@ func network(t *testing.T, _ *harness.Lab) *scene {
 // sampled: the sample passes, and what it prints reads as the page's own, with other
 // figures.
 func sampled(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	require.NotEmpty(t, b.Follows)
 	require.Equal(t, words(b.Follows), words(s.bash(t, 0, b.Script)))
 }
@@ -75,6 +76,7 @@ var samples = regexp.MustCompile(`(?m)^samples +(\d+): (\d+) stable, (\d+) canar
 
 // probed: each of the block's samples knows both versions, and every answer.
 func probed(t *testing.T, s *scene, b Block) {
+	t.Helper()
 	found := samples.FindAllStringSubmatch(s.bash(t, 0, b.Script), -1)
 	require.Len(t, found, 2)
 	for _, m := range found {
