@@ -43,7 +43,9 @@ func TestAlone(t *testing.T) {
 // blocks make.
 func TestOnCluster(t *testing.T) {
 	blocks := match(t, table())
-	l := harness.NewLab(t, "docs-main", "docs")
+	const name = "docs-main"
+	(&harness.Lab{Name: name}).Do(t, "down") // of a test that was killed
+	l := harness.NewLab(t, name, "docs")
 	for _, g := range table() {
 		if !g.alone {
 			t.Run(g.name, func(t *testing.T) { t.Parallel(); g.run(t, l, blocks) })

@@ -24,6 +24,7 @@ func linter(t *testing.T, _ *harness.Lab) *scene {
 	t.Helper()
 	s := newScene(t)
 	s.dir = s.root
+	s.env = append(s.env, "TMPDIR="+t.TempDir()) // where it locks out others, such as an editor's
 	s.program(t, "golangci-lint", *golangci)
 	return s
 }

@@ -12,14 +12,17 @@ import (
 	"github.com/org/l4-canary/test/harness"
 )
 
-// takenDown has labs of a checkout end with the test, whatever a block leaves.
+// takenDown has labs of a checkout begin and end with the test, whatever a block leaves, or
+// a test that was killed.
 func (s *scene) takenDown(t *testing.T, names ...string) {
 	t.Helper()
-	t.Cleanup(func() {
+	down := func() {
 		for _, name := range names {
 			s.bash(t, 0, "bin/lab down --name "+name)
 		}
-	})
+	}
+	down()
+	t.Cleanup(down)
 }
 
 // labs is a checkout for the lab's own page.
