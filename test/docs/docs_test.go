@@ -73,7 +73,8 @@ func match(t *testing.T, all []group) map[Key]Block {
 	require.Contains(t, documents, "README.md")
 	var blocks []Block
 	for _, document := range documents {
-		data, err := os.ReadFile(filepath.Join(root, document))
+		var data []byte
+		data, err = os.ReadFile(filepath.Join(root, document))
 		require.NoError(t, err)
 		blocks = append(blocks, Blocks(document, string(data))...)
 	}
