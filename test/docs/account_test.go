@@ -106,7 +106,9 @@ func takenBack(t *testing.T, s *scene, b Block) {
 	}
 	require.Contains(t, s.release(t, "1.1.0", ""), "outcome=promoted")
 	require.Equal(t, "ghcr.io/acme/lobby:1.1.0", image())
-	require.Contains(t, s.bash(t, 0, b.Script), "promoted")
+	said := s.bash(t, 0, b.Script)
+	require.Regexp(t, `phase +promoted`, said)
+	require.Contains(t, said, "outcome=rolled-back")
 	require.Equal(t, "ghcr.io/acme/lobby:1.0.0", image())
 }
 
