@@ -15,6 +15,7 @@
 # make fuzz       every fuzz target, ten minutes in all
 # make pictures   the gallery of docs/report.md, from the records of the tests
 # make generate   both action.yml and the README's tables, from internal/config
+# make verify     the documentation against the program: every command in it is run, about 4 minutes
 # make vulnerable what of the dependencies is known to be vulnerable and called
 # make archives   what a release offers for download, in dist/
 
@@ -199,10 +200,13 @@ server-packages:
 packages:
 	@test/packages.sh curl:curl dockerd:docker.io busybox:busybox-static gcc:gcc /usr/include/stdlib.h:libc6-dev prometheus:prometheus
 
-# Documentation and generated files against the program; part of unit as well.
-verify:
+# Documentation and generated files against the program, which unit does as well; then every
+# block of commands in the documentation is run, on clusters where it wants one. Takes root.
+verify: build kubernetes $(GOLANGCI)
+	@test/packages.sh jq:jq ip:iproute2 ss:iproute2 unshare:util-linux
 	go test -count=1 -run 'TestDocs|TestImports' .
 	go test -count=1 -run Generated ./internal/config
+	go test -tags e2e -count=1 -timeout 20m -parallel 6 -v ./test/docs -golangci $(GOLANGCI)
 
 generate:
 	go test ./internal/config -run Generated -update

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
+
+	"github.com/org/l4-canary/test/docs"
 )
 
 // workflow is what a reusable workflow can be given.
@@ -114,7 +116,7 @@ func (f facts) example(path, text string) []string {
 			problems = append(problems, "l4-canary run has no flag --"+name)
 		}
 	}
-	for _, line := range lines(text) {
+	for _, line := range docs.Lines(text) {
 		for command := range strings.SplitSeq(line, ";") {
 			if !strings.HasPrefix(strings.TrimSpace(line), "#") && !strings.HasPrefix(strings.TrimSpace(line), "//") {
 				problems = append(problems, f.line(command)...)

@@ -9,36 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/org/l4-canary/test/docs"
 )
-
-// part is a fenced block, or a line outside of one.
-type part struct {
-	line     int
-	fenced   bool
-	language string
-	text     string
-}
-
-// parts takes a document apart. Blocks may be indented, as in lists.
-func parts(document string) []part {
-	var all []part
-	fence, indent := false, ""
-	for i, line := range strings.Split(document, "\n") {
-		trimmed := strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(trimmed, "```"):
-			if fence = !fence; fence {
-				indent, _, _ = strings.Cut(line, "`")
-				all = append(all, part{line: i + 1, fenced: true, language: strings.TrimLeft(trimmed, "`")})
-			}
-		case fence:
-			all[len(all)-1].text += strings.TrimPrefix(line, indent) + "\n"
-		case trimmed != "":
-			all = append(all, part{line: i + 1, text: line})
-		}
-	}
-	return all
-}
 
 var inlineCode = regexp.MustCompile("`([^`]+)`")
 
@@ -46,7 +19,7 @@ var inlineCode = regexp.MustCompile("`([^`]+)`")
 func (f facts) check(t *testing.T, path, text string) []string {
 	t.Helper()
 	var problems []string
-	all := parts(text)
+	all := docs.Parts(text)
 	for i, p := range all {
 		var found []string
 		switch {
@@ -58,34 +31,29 @@ func (f facts) check(t *testing.T, path, text string) []string {
 			if i == 0 {
 				found = f.steps(text)
 			}
-			if _, command, isRun := strings.Cut(p.text, "run:"); isRun {
+			if _, command, isRun := strings.Cut(p.Text, "run:"); isRun {
 				found = append(found, f.line(command)...)
 			}
-		case !p.fenced:
-			found = links(filepath.Dir(path), p.text)
-			for _, code := range captures(inlineCode, p.text) {
+		case !p.Fenced:
+			found = links(filepath.Dir(path), p.Text)
+			for _, code := range captures(inlineCode, p.Text) {
 				found = append(found, f.line(code)...)
 			}
-		case p.language == "yaml":
-			found = f.steps(p.text)
-		case p.language == "sh":
-			for _, line := range lines(p.text) {
+		case p.Language == "yaml":
+			found = f.steps(p.Text)
+		case p.Language == "sh":
+			for _, line := range docs.Lines(p.Text) {
 				found = append(found, f.line(line)...)
 			}
-			if i+1 < len(all) && all[i+1].language == "text" {
-				found = append(found, f.output(t, p.text, all[i+1].text)...)
+			if i+1 < len(all) && all[i+1].Language == "text" {
+				found = append(found, f.output(t, p.Text, all[i+1].Text)...)
 			}
 		}
 		for _, problem := range found {
-			problems = append(problems, fmt.Sprintf("%s:%d: %s", path, p.line, problem))
+			problems = append(problems, fmt.Sprintf("%s:%d: %s", path, p.Line, problem))
 		}
 	}
 	return problems
-}
-
-// lines are the commands of a block: a backslash at its end continues a line.
-func lines(block string) []string {
-	return strings.Split(strings.TrimSpace(strings.ReplaceAll(block, "\\\n", " ")), "\n")
 }
 
 var (
@@ -187,7 +155,7 @@ func (f facts) make(words []string) []string {
 func (f facts) output(t *testing.T, block, want string) []string {
 	t.Helper()
 	script := ""
-	for _, line := range lines(block) {
+	for _, line := range docs.Lines(block) {
 		arguments, ours := strings.CutPrefix(line, "l4-canary ")
 		if !ours {
 			return []string{"only lines that begin with l4-canary are run, not: " + line}

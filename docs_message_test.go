@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/docs"
 )
 
 // sources are the lines of everything that can print a message, as they read when it is
@@ -46,14 +48,14 @@ func printable(source string) []string {
 // could print: what stands between the dots has to be there, in this order.
 func unknown(document string, sources []string) []string {
 	var problems []string
-	for _, block := range parts(document) {
-		if block.language != "log" {
+	for _, block := range docs.Parts(document) {
+		if block.Language != "log" {
 			continue
 		}
-		for message := range strings.Lines(block.text) {
+		for message := range strings.Lines(block.Text) {
 			message = strings.TrimSpace(message)
 			if !printedBy(message, sources) {
-				problems = append(problems, fmt.Sprintf("line %d: nothing prints %q", block.line, message))
+				problems = append(problems, fmt.Sprintf("line %d: nothing prints %q", block.Line, message))
 			}
 		}
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
+
+	"github.com/org/l4-canary/test/docs"
 )
 
 // TestDocs holds the documentation against the checkout and the program: links,
@@ -79,21 +81,11 @@ func wrongDocuments(t *testing.T, known facts) {
 // documents are all Markdown files, and the workflows for their calls of make.
 func documents(t *testing.T) []string {
 	t.Helper()
-	var paths []string
-	for _, pattern := range []string{"*.md", ".github/workflows/*.yml"} {
-		found, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		paths = append(paths, found...)
-	}
-	require.NoError(t, filepath.WalkDir("docs", func(path string, entry fs.DirEntry, err error) error {
-		if entry != nil && entry.Name() == "node_modules" {
-			return fs.SkipDir
-		}
-		if filepath.Ext(path) == ".md" {
-			paths = append(paths, path)
-		}
-		return err
-	}))
+	paths, err := docs.Documents(".")
+	require.NoError(t, err)
+	workflows, err := filepath.Glob(".github/workflows/*.yml")
+	require.NoError(t, err)
+	paths = append(paths, workflows...)
 	require.Contains(t, paths, "README.md")
 	found := examples(t)
 	require.Contains(t, found, "examples/jenkins/Jenkinsfile")

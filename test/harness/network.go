@@ -113,22 +113,27 @@ func (n *Network) dial(ctx context.Context, dialer net.Dialer, protocol, address
 }
 
 func (n *Network) dialInside(ctx context.Context, dialer net.Dialer, protocol, address string) (net.Conn, error) {
-	type opened struct {
-		conn net.Conn
-		err  error
-	}
-	result := make(chan opened, 1)
+	var conn net.Conn
+	err := Inside(n.name, func() (err error) {
+		conn, err = dialer.DialContext(ctx, protocol, address)
+		return err
+	})
+	return conn, err
+}
+
+// Inside does something on a thread that is in a network namespace: a socket belongs to
+// that of the thread that makes it, for as long as it is open.
+func Inside(namespace string, do func() error) error {
+	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread, in another namespace now, ends with the goroutine
-		if err := enter("/run/netns/" + n.name); err != nil {
-			result <- opened{nil, err}
-			return
+		err := enter("/run/netns/" + namespace)
+		if err == nil {
+			err = do()
 		}
-		conn, err := dialer.DialContext(ctx, protocol, address)
-		result <- opened{conn, err}
+		done <- err
 	}()
-	got := <-result
-	return got.conn, got.err
+	return <-done
 }
 
 // enter takes this thread to a network namespace.
