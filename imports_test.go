@@ -39,6 +39,7 @@ var allowed = map[string]struct {
 	"internal/stats":     {},
 	"test/bench":         {ours: []string{"internal/probe", "internal/rollout", "test/page"}},
 	"test/cost":          {ours: []string{"test/page"}},
+	"test/forge":         {},
 	"test/fuzz":          {ours: []string{"test/page"}},
 	"test/page":          {},
 	"test/start":         {ours: []string{"test/page"}},
