@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/forge"
 )
 
 // token is what lets the tests in. It must be in no message.
@@ -21,7 +23,7 @@ const token = "ghs_THE-SECRET-TOKEN"
 // fakeHub is GitHub with one pull request, held against its own description.
 type fakeHub struct {
 	t        *testing.T
-	contract *contract
+	contract *forge.Contract
 	url      string
 
 	mu       sync.Mutex
@@ -42,7 +44,7 @@ func newFakeHub(t *testing.T, description string) *fakeHub {
 	if strings.HasPrefix(description, "ghes") {
 		prefix = "/api/v3"
 	}
-	server := httptest.NewServer(http.StripPrefix(prefix, h.contract.enforce(t, h)))
+	server := httptest.NewServer(http.StripPrefix(prefix, h.contract.Enforce(t, h)))
 	t.Cleanup(server.Close)
 	h.url = server.URL + prefix
 	return h
@@ -56,7 +58,7 @@ func (h *fakeHub) say(login, kind, body string) {
 }
 
 func (h *fakeHub) add(login, kind, body string) map[string]any {
-	made := h.contract.example(h.t, "issue-comment")
+	made := h.contract.Example(h.t, "issue-comment")
 	user := maps.Clone(made["user"].(map[string]any))
 	user["login"], user["type"] = login, kind
 	made["id"], made["body"], made["user"] = int64(1000+len(h.comments)), body, user
@@ -110,7 +112,7 @@ func (h *fakeHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/user" && h.user == "":
 		reply(w, http.StatusForbidden, message("Resource not accessible by integration"))
 	case r.URL.Path == "/user":
-		user := h.contract.example(h.t, "private-user-response-with-public-and-private-profile-information")
+		user := h.contract.Example(h.t, "private-user-response-with-public-and-private-profile-information")
 		user["login"], user["user_view_type"] = h.user, "private" // the example is older than its schema
 		reply(w, http.StatusOK, user)
 	case strings.HasSuffix(r.URL.Path, "/pulls"):

@@ -1,85 +1,101 @@
 package comment
 
 import (
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/forge"
 )
 
-// giteaComment is a comment as Gitea 1.24 writes it.
-const giteaComment = `{"id":%d,"html_url":"https://gitea.example/acme/lobby/pulls/3#issuecomment-%[1]d","pull_request_url":"https://gitea.example/acme/lobby/pulls/3",
-	"issue_url":"","user":{"id":%d,"login":%q,"login_name":"","source_id":0,"full_name":"","email":"teabot@gitea.io","avatar_url":"https://gitea.example/avatars/x",
-	"html_url":"https://gitea.example/x","language":"","is_admin":false,"last_login":"0001-01-01T00:00:00Z","created":"0001-01-01T00:00:00Z","restricted":false,
-	"active":false,"prohibit_login":false,"location":"","website":"","description":"","visibility":"public","followers_count":0,"following_count":0,
-	"starred_repos_count":0,"username":%[3]q},"original_author":"","original_author_id":0,"body":%[4]q,"assets":[],"created_at":"2026-05-01T10:00:00Z","updated_at":"2026-05-01T10:00:00Z"}`
-
-// fakeTea is Gitea with pull request 3, which was merged as sha.
-type fakeTea struct {
-	calls    []string
-	comments []string // of the jobs' own user but for the first
+// newTea is a Gitea whose pull request 3 was merged as sha, and is quoted by a person.
+func newTea(t *testing.T) *forge.Gitea {
+	t.Helper()
+	g := &forge.Gitea{Repository: "acme/lobby", Pulls: 4, Merged: map[string]int{sha: 3}}
+	g.Start(t)
+	g.Say(forge.Remark{Pull: 3, Author: "octocat", Body: "promoted\n" + key7})
+	return g
 }
 
-func (f *fakeTea) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
-	w.Header().Set("Content-Type", "application/json;charset=utf-8")
-	switch {
-	case r.Header.Get("Authorization") != "Bearer "+token:
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = fmt.Fprint(w, `{"message":"user does not exist [uid: 0, name: ]","url":"https://gitea.example/api/swagger"}`)
-	case r.URL.Path == "/api/v1/user":
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = fmt.Fprint(w, `{"message":"token does not have at least one of required scope(s): [read:user]","url":"x"}`)
-	case r.URL.Path == "/api/v1/repos/acme/lobby/commits/"+sha+"/pull":
-		_, _ = fmt.Fprint(w, `{"id":12,"number":3,"state":"closed","merged":true,"merge_commit_sha":"`+sha+`","labels":null,"milestone":null,"due_date":null,"pin_order":0}`)
-	case strings.HasSuffix(r.URL.Path, "/pull"):
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = fmt.Fprint(w, `{"errors":null,"message":"pull request does not exist","url":"x"}`)
-	case r.Method == http.MethodGet:
-		all := []string{fmt.Sprintf(giteaComment, 1, 5, "octocat", f.comments[0])}
-		for i, body := range f.comments[1:] {
-			all = append(all, fmt.Sprintf(giteaComment, i+2, -2, "gitea-actions", body))
-		}
-		_, _ = fmt.Fprint(w, "["+strings.Join(all, ",")+"]")
-	case r.Method == http.MethodPost:
-		f.comments = append(f.comments, bodyOf(r))
-		w.WriteHeader(http.StatusCreated)
-		_, _ = fmt.Fprintf(w, giteaComment, len(f.comments), -2, "gitea-actions", f.comments[len(f.comments)-1])
-	default:
-		f.comments[1] = bodyOf(r)
-		_, _ = fmt.Fprintf(w, giteaComment, 2, -2, "gitea-actions", f.comments[1])
+// onTea is a job of a Gitea, as its runner describes it.
+func onTea(t *testing.T, g *forge.Gitea, event string, env ...string) *Job {
+	t.Helper()
+	all := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true", "GITHUB_API_URL": g.URL + "/api/v1", "GITHUB_REPOSITORY": g.Repository, "GITHUB_EVENT_PATH": "event.json",
 	}
+	for i := 0; i < len(env); i += 2 {
+		all[env[i]] = env[i+1]
+	}
+	job, err := Find(Options{
+		Getenv:   func(name string) string { return all[name] },
+		ReadFile: func(string) ([]byte, error) { return []byte(event), nil },
+		Token:    g.Token, By: run1,
+	})
+	require.NoError(t, err)
+	return job
 }
 
 // TestGitea: the same comment, on the pull request that was merged as the commit.
 func TestGitea(t *testing.T) {
 	t.Parallel()
-	f := &fakeTea{comments: []string{"promoted\n" + key7}}
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
-	find := func(commit string) *Job {
-		env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_API_URL": server.URL + "/api/v1", "GITHUB_REPOSITORY": "acme/lobby", "GITHUB_REF": "refs/heads/main", "GITHUB_SHA": commit}
-		job, err := Find(Options{Getenv: func(name string) string { return env[name] }, Token: token, By: run1})
-		require.NoError(t, err)
-		return job
-	}
+	g := newTea(t)
 	for _, text := range []string{"running", "promoted"} {
-		job := find(sha)
+		job := onTea(t, g, `{"ref": "refs/heads/main", "after": "`+sha+`"}`, "GITHUB_REF", "refs/heads/main", "GITHUB_SHA", sha)
 		require.Equal(t, "Gitea", job.Platform)
 		sticky, err := job.Sticky(t.Context(), lobby)
 		require.NoError(t, err)
 		require.NoError(t, sticky.Put(t.Context(), text, true, true))
 	}
-	require.Equal(t, []string{"promoted\n" + key7, "promoted\n" + key7 + "\n"}, f.comments)
+	require.Equal(t, []forge.Remark{{Pull: 3, Author: "octocat", Body: "promoted\n" + key7}, {Pull: 3, Author: forge.JobUser, Body: "promoted\n" + key7 + "\n"}}, g.Remarks())
+	of := "/repos/acme/lobby/"
 	require.Equal(t, []string{
-		"GET /api/v1/repos/acme/lobby/commits/" + sha + "/pull", "GET /api/v1/repos/acme/lobby/issues/3/comments", "GET /api/v1/user", "POST /api/v1/repos/acme/lobby/issues/3/comments",
-		"GET /api/v1/repos/acme/lobby/commits/" + sha + "/pull", "GET /api/v1/repos/acme/lobby/issues/3/comments", "GET /api/v1/user", "PATCH /api/v1/repos/acme/lobby/issues/comments/2",
-	}, f.calls)
-	_, err := find("0000").Sticky(t.Context(), lobby)
+		"GET " + of + "commits/" + sha + "/pull", "GET " + of + "issues/3/comments", "GET /user", "POST " + of + "issues/3/comments",
+		"GET " + of + "commits/" + sha + "/pull", "GET " + of + "issues/3/comments", "GET /user", "PATCH " + of + "issues/comments/2",
+	}, g.Calls())
+	_, err := onTea(t, g, "{}", "GITHUB_REF", "refs/heads/main", "GITHUB_SHA", "0000").Sticky(t.Context(), lobby)
 	require.ErrorIs(t, err, ErrNoPull)
+}
+
+// TestGiteaPull: an event of a pull request has its number, and so has the reference,
+// which is that of the branch's last commit and of no merge:
+// https://github.com/go-gitea/gitea/blob/v1.27.3/services/actions/notifier_helper.go
+func TestGiteaPull(t *testing.T) {
+	t.Parallel()
+	event, err := json.Marshal(map[string]any{
+		"action": "opened", "number": 4, "repository": map[string]any{"id": 1, "full_name": "acme/lobby"}, "sender": map[string]any{"id": 5, "login": "octocat"}, "commit_id": "", "review": nil,
+		"pull_request": map[string]any{
+			"id": 104, "number": 4, "state": "open", "merged": false, "merge_commit_sha": nil,
+			"head": map[string]any{"label": "topic", "ref": "topic", "sha": sha, "repo_id": 1, "repo": map[string]any{"id": 1}},
+			"base": map[string]any{"label": "main", "ref": "main", "sha": "0000", "repo_id": 1, "repo": map[string]any{"id": 1}},
+		},
+	})
+	require.NoError(t, err)
+	for name, event := range map[string]string{"event": string(event), "reference": "{}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newTea(t)
+			job := onTea(t, g, event, "GITHUB_EVENT_NAME", "pull_request", "GITHUB_REF", "refs/pull/4/head", "GITHUB_SHA", sha)
+			require.False(t, job.Fork)
+			sticky, err := job.Sticky(t.Context(), lobby)
+			require.NoError(t, err)
+			require.NoError(t, sticky.Put(t.Context(), "running", true, true))
+			require.Equal(t, forge.Remark{Pull: 4, Author: forge.JobUser, Body: "running\n" + key7 + "\n"}, g.Remarks()[1])
+			require.Equal(t, []string{"GET /repos/acme/lobby/issues/4/comments", "POST /repos/acme/lobby/issues/4/comments"}, g.Calls())
+		})
+	}
+}
+
+// TestGiteaRefuses: what it says when it says no, and what would help.
+func TestGiteaRefuses(t *testing.T) {
+	t.Parallel()
+	g := newTea(t)
+	job := onTea(t, g, "{}", "GITHUB_REF", "refs/pull/4/head")
+	g.Token += "x" // another one than the job has
+	sticky, err := job.Sticky(t.Context(), lobby)
+	require.NoError(t, err)
+	require.Equal(t, "the comment on the pull request was not written: reading the comments: 401 Unauthorized: invalid username, password or token; "+
+		"the token needs the right to write to pull requests, which a workflow of a fork does not get", job.Explain(sticky.Put(t.Context(), "x", true, true)))
 }
 
 // TestWhichPlatform: runners of Gitea and Forgejo say what they are, and so does the path.

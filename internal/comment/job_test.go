@@ -14,7 +14,7 @@ import (
 
 // pull is a pull request as GitHub lists it with a commit.
 func (h *fakeHub) pull(number int, state, mergedAs, head string) {
-	p := h.contract.example(h.t, "pull-request-simple-items")
+	p := h.contract.Example(h.t, "pull-request-simple-items")
 	p["number"], p["state"], p["merge_commit_sha"], p["merged_at"] = number, state, nil, nil
 	if mergedAs != "" {
 		p["merge_commit_sha"] = mergedAs

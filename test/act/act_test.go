@@ -1,7 +1,8 @@
 //go:build e2e
 
 // Package act runs workflows: a round trip of the container action, and the examples as
-// they are copied, by act, with a Docker engine of the test's own, against a lab.
+// they are copied, by act, with a Docker engine of the test's own, against a lab. What the
+// examples for other systems would have these run, it runs itself.
 package act
 
 import (
@@ -40,6 +41,7 @@ func newRig(t *testing.T) *rig {
 	require.NoError(t, os.MkdirAll(called, 0o755))
 	copyFile(t, filepath.Join(harness.Root(t), ".github/workflows/promote.yml"), filepath.Join(called, "promote.yml"))
 	r.engine.Import(t, jobTools(t), jobs, "ENV PATH=/bin")
+	r.engine.Do(t, "build", "--tag", program, r.action)
 	return r
 }
 
@@ -75,6 +77,7 @@ func copyFile(t *testing.T, from, to string) {
 type repository struct {
 	*rig
 	dir, namespace, workflow string
+	registry                 string // of its images
 	event                    string // its payload; empty: there is none
 	secrets                  map[string]string
 }
@@ -84,7 +87,7 @@ func (r *rig) repository(t *testing.T, namespace, workflow string, edits ...stri
 	t.Helper()
 	kubeconfig, err := os.ReadFile(r.lab.Kubeconfig)
 	require.NoError(t, err)
-	repo := &repository{rig: r, dir: t.TempDir(), namespace: namespace, secrets: map[string]string{
+	repo := &repository{rig: r, dir: t.TempDir(), namespace: namespace, registry: "ghcr.io/acme/", secrets: map[string]string{
 		"KUBECONFIG": base64.StdEncoding.EncodeToString(kubeconfig),
 	}}
 	repo.copy(t, workflow, edits...)
@@ -100,11 +103,17 @@ func (r *repository) copy(t *testing.T, workflow string, edits ...string) {
 	text, err := os.ReadFile(workflow)
 	require.NoError(t, err)
 	edited := strings.NewReplacer(edits...).Replace(string(text))
-	require.NotEqual(t, string(text), edited)
-	r.workflow = filepath.Base(workflow)
-	folder := filepath.Join(r.dir, ".github/workflows")
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, r.workflow), []byte(edited), 0o644))
+	require.True(t, len(edits) == 0 || edited != string(text))
+	folder := ".github/workflows"
+	switch filepath.Base(filepath.Dir(workflow)) {
+	case "gitea":
+		folder = ".gitea/workflows"
+	case "gitlab", "jenkins", "tekton":
+		folder = "."
+	}
+	r.workflow = filepath.Join(folder, filepath.Base(workflow))
+	require.NoError(t, os.MkdirAll(filepath.Join(r.dir, folder), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(r.dir, r.workflow), []byte(edited), 0o644))
 }
 
 // service adds the manifests of one in a folder, with so many pods.
@@ -112,7 +121,7 @@ func (r *repository) service(t *testing.T, name, folder string, pods int) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(harness.Root(t), "testdata/manifests/single/lobby.yaml"))
 	require.NoError(t, err)
-	text := strings.NewReplacer("registry.example/lobby:1.0.0", "ghcr.io/acme/"+name+":0", "lobby", name, "replicas: 3", fmt.Sprint("replicas: ", pods)).
+	text := strings.NewReplacer("registry.example/lobby:1.0.0", r.registry+name+":0", "lobby", name, "replicas: 3", fmt.Sprint("replicas: ", pods)).
 		Replace(string(data))
 	file := filepath.Join(r.dir, folder, "app.yaml")
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
@@ -161,8 +170,8 @@ func (r *repository) act(t *testing.T, event string, args ...string) (log, bool)
 	}
 	all := []string{
 		event, "--json", "--bind", "--pull=false", "--no-cache-server", "--rm", "--container-daemon-socket", "-",
-		"--workflows", filepath.Join(".github/workflows", r.workflow), "--secret-file", filepath.Join(home, "secrets"),
-		"--platform", "ubuntu-24.04=" + jobs, "--local-repository", "org/l4-canary@v1=" + r.action,
+		"--workflows", r.workflow, "--secret-file", filepath.Join(home, "secrets"), "--local-repository", "org/l4-canary@v1=" + r.action,
+		"--platform", "ubuntu-24.04=" + jobs, "--platform", "ubuntu-latest=" + jobs,
 	}
 	if r.event != "" {
 		all = append(all, "--eventpath", filepath.Join(home, "event.json"))

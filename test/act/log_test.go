@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,18 @@ func (l log) written(job string) string {
 	var text strings.Builder
 	for _, e := range l {
 		if e.Job == job && e.Raw {
+			text.WriteString(e.Message)
+		}
+	}
+	return text.String()
+}
+
+// wrote are the lines that one step wrote, which is known by its id or else by its place
+// in the job, from 0; what its post step wrote is not among them.
+func (l log) wrote(job, step string) string {
+	var text strings.Builder
+	for _, e := range l {
+		if e.Job == job && e.Raw && e.Stage == "Main" && slices.Equal(e.StepID, []string{step}) {
 			text.WriteString(e.Message)
 		}
 	}

@@ -59,7 +59,7 @@ func Userland(t *testing.T) string {
 	busybox, err := exec.LookPath("busybox")
 	require.NoError(t, err, "the bases are made from a static busybox: apt-get install busybox-static")
 	dir := t.TempDir()
-	shell(t, dir, `mkdir -p bin tmp etc && cp "$1" bin/busybox && for tool in sh env tail mv rm tar cat ls ln grep test mkdir sleep; do ln bin/busybox bin/$tool; done`, busybox)
+	shell(t, dir, `mkdir -p bin tmp etc && cp "$1" bin/busybox && for tool in sh env tail mv rm tar cat ls ln grep cut tr test mkdir sleep; do ln bin/busybox bin/$tool; done`, busybox)
 	return dir
 }
 

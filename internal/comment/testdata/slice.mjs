@@ -1,10 +1,12 @@
-// Makes testdata/github from GitHub's own descriptions, in an empty folder:
+// Makes testdata/github from GitHub's own descriptions, and test/forge/testdata/gitea from
+// Gitea's, in an empty folder:
 //
 //	npm pack @octokit/openapi@23.0.2 @octokit/webhooks-examples@7.6.1
 //	mkdir openapi examples
 //	tar xzf octokit-openapi-23.0.2.tgz -C openapi --strip-components 1
 //	tar xzf octokit-webhooks-examples-7.6.1.tgz -C examples --strip-components 1
-//	node .../internal/comment/testdata/slice.mjs openapi examples
+//	go mod init x && go mod download code.gitea.io/gitea@v1.27.3
+//	node .../internal/comment/testdata/slice.mjs openapi examples "$(go env GOMODCACHE)/code.gitea.io/gitea@v1.27.3"
 //
 // What is kept: the operations that the client calls, with everything that they refer
 // to, and of each event the parts that say where it happened.
@@ -12,14 +14,20 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const [openapi, examples] = process.argv.slice(2)
-const here = join(dirname(fileURLToPath(import.meta.url)), 'github')
+const [openapi, examples, gitea] = process.argv.slice(2)
+const here = dirname(fileURLToPath(import.meta.url))
 const write = (name, data) => writeFileSync(join(here, name), JSON.stringify(data, null, 1) + '\n')
 
-const operations = {
+const ofGitHub = {
   '/repos/{owner}/{repo}/issues/{issue_number}/comments': ['get', 'post'],
   '/repos/{owner}/{repo}/issues/comments/{comment_id}': ['patch'],
   '/repos/{owner}/{repo}/commits/{commit_sha}/pulls': ['get'],
+  '/user': ['get'],
+}
+const ofGitea = {
+  '/repos/{owner}/{repo}/issues/{index}/comments': ['get', 'post'],
+  '/repos/{owner}/{repo}/issues/comments/{id}': ['patch'],
+  '/repos/{owner}/{repo}/commits/{sha}/pull': ['get'],
   '/user': ['get'],
 }
 const prose = new Set(['description', 'summary', 'externalDocs', 'tags', 'example', 'headers'])
@@ -33,9 +41,9 @@ function bare(node, names = false) {
     .map(([key, value]) => [key, key === 'value' && !names ? value : bare(value, key === 'properties' && !names)]))
 }
 
-function slice(file) {
-  const whole = JSON.parse(readFileSync(join(openapi, 'generated', file), 'utf8'))
-  const kept = { openapi: whole.openapi, info: { title: whole.info.title, version: whole.info.version, license: whole.info.license }, servers: [{ url: '/' }], paths: {}, components: {} }
+function slice(file, operations, version) {
+  const whole = JSON.parse(readFileSync(file, 'utf8'))
+  const kept = { openapi: whole.openapi, info: { title: whole.info.title, version: version ?? whole.info.version, license: whole.info.license }, servers: [{ url: '/' }], paths: {}, components: {} }
   const follow = (node) => {
     if (node === null || typeof node !== 'object') return
     for (const [key, value] of Object.entries(node)) {
@@ -63,8 +71,8 @@ function slice(file) {
   return kept
 }
 
-write('api.github.com.json', slice('api.github.com.json'))
-write('ghes-3.17.json', slice('ghes-3.17.json'))
+for (const name of ['api.github.com.json', 'ghes-3.17.json']) write(join('github', name), slice(join(openapi, 'generated', name), ofGitHub))
+write('../../../test/forge/testdata/gitea/api.json', slice(join(gitea, 'templates/swagger/v1_openapi3_json.tmpl'), ofGitea, gitea.split('@v').pop()))
 
 const repo = (r) => r && { id: r.id, full_name: r.full_name }
 const side = (s) => s && { ref: s.ref, sha: s.sha, repo: repo(s.repo) }
@@ -84,4 +92,4 @@ const seen = {}
 for (const { name, examples: all } of payloads) {
   if (name in parts) seen[name] = [...new Map(all.map(parts[name]).map((e) => [JSON.stringify(e), e])).values()]
 }
-write('events.json', seen)
+write('github/events.json', seen)
