@@ -13,8 +13,8 @@ import (
 
 // Acquisition is how a Lease is acquired.
 type Acquisition struct {
-	Seize bool                  // take it from whoever holds it: a rollback always wins, except over another one
-	Alive func(pid Holder) bool // whether that process of this host still runs
+	Seize bool              // take it from whoever holds it: a rollback always wins, except over another one
+	Alive func(Holder) bool // whether that process of this host still runs
 }
 
 // Acquire takes the Lease of a Service. The context it returns ends when the Lease
@@ -122,11 +122,13 @@ func (c *Client) awaitLease(ctx context.Context, namespace string, was *coordina
 }
 
 // followLease tells of every state of the Lease after what it was, until enough says so:
-// one watch for as long as that lasts. A Lease that is no more is an empty record, and
+// one watch for as long as that lasts, and no more than one in tryAfter, whatever stands
+// before the API server makes of watches. A Lease that is no more is an empty record, and
 // enough.
 func (c *Client) followLease(ctx context.Context, namespace string, was *coordinationv1.Lease, enough func(*LeaseRecord) bool) error {
 	from := was.ResourceVersion
 	for {
+		next := time.After(tryAfter)
 		events, err := c.Typed.CoordinationV1().Leases(namespace).Watch(ctx, metav1.ListOptions{
 			FieldSelector: "metadata.name=" + was.Name, ResourceVersion: from,
 		})
@@ -139,6 +141,11 @@ func (c *Client) followLease(ctx context.Context, namespace string, was *coordin
 			if was == nil || err != nil {
 				return err
 			}
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		var now *LeaseRecord
 		if now, from, err = c.listLease(ctx, namespace, was.Name); err != nil {

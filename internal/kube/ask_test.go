@@ -6,15 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/fake"
@@ -200,44 +197,4 @@ func TestAskReachesPods(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "got l4-canary\n", string(heard[0].Answer))
 	require.Empty(t, f.paths)
-}
-
-// TestSmoke makes a pod that nothing selects, and takes it away.
-func TestSmoke(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := begin(t, deployment("old", 1), service(corev1.IPv4Protocol))
-		_, err := w.cluster.Smoke(t.Context())
-		require.ErrorIs(t, err, errNoTemplate)
-
-		d := deployment("new", 3)
-		d.Spec.Template.Annotations = map[string]string{"sidecar": "yes"}
-		d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "lobby", Image: "lobby:2"}}
-		w.cluster.CanaryManifest = asManifest(t, d, "apps/v1", "Deployment")
-		name, err := w.cluster.Smoke(t.Context())
-		require.NoError(t, err)
-		p := w.pod(t, name)
-		require.Equal(t, map[string]string{smokeLabel: "lobby"}, p.Labels)
-		require.Equal(t, map[string]string{"sidecar": "yes"}, p.Annotations)
-		require.Equal(t, "lobby:2", p.Spec.Containers[0].Image)
-		require.Equal(t, int64(smokeSeconds), *p.Spec.ActiveDeadlineSeconds)
-		require.True(t, strings.HasPrefix(p.GenerateName, "new-smoke-"))
-
-		state := w.settled(t)
-		require.Equal(t, []rollout.SmokePod{{Pod: name}}, state.Smoke)
-		require.Zero(t, state.Canary.Pods)
-		require.Empty(t, state.Members)
-		isReady(p)
-		withStatus(corev1.ContainerStatus{Name: "lobby", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}})(p)
-		_, err = w.typed.CoreV1().Pods(namespace).UpdateStatus(t.Context(), p, metav1.UpdateOptions{})
-		require.NoError(t, err)
-		state = w.settled(t)
-		require.True(t, state.Smoke[0].Ready)
-		require.Equal(t, rollout.ReasonCrashLoop, state.Smoke[0].Trouble.Reason)
-		require.Empty(t, state.Troubles, "of others it says nothing")
-
-		require.NoError(t, w.cluster.Snuff(t.Context()))
-		require.NoError(t, w.cluster.Snuff(t.Context()))
-		require.Empty(t, w.settled(t).Smoke)
-	})
 }

@@ -173,18 +173,22 @@ func (c *Client) proxyReplaced(ctx context.Context) (replaced, unknown bool) {
 	return false, false
 }
 
-// Readable lists one of everything that a rollout watches: informers would retry
+// readable lists one of everything that a rollout watches: informers would retry
 // for ever what the API server forbids.
-func (c *Client) Readable(ctx context.Context, namespace string) error {
+func (c *Client) readable(ctx context.Context, namespace string) error {
 	one := metav1.ListOptions{Limit: 1}
-	for what, list := range map[string]func() error{
-		"services":       func() error { _, err := c.Typed.CoreV1().Services(namespace).List(ctx, one); return err },
-		"replicasets":    func() error { _, err := c.Typed.AppsV1().ReplicaSets(namespace).List(ctx, one); return err },
-		"pods":           func() error { _, err := c.Typed.CoreV1().Pods(namespace).List(ctx, one); return err },
-		"endpointslices": func() error { _, err := c.Typed.DiscoveryV1().EndpointSlices(namespace).List(ctx, one); return err },
+	for _, kind := range []struct {
+		name string
+		list func() error
+	}{
+		{"services", func() error { _, err := c.Typed.CoreV1().Services(namespace).List(ctx, one); return err }},
+		{"deployments", func() error { _, err := c.Typed.AppsV1().Deployments(namespace).List(ctx, one); return err }},
+		{"replicasets", func() error { _, err := c.Typed.AppsV1().ReplicaSets(namespace).List(ctx, one); return err }},
+		{"pods", func() error { _, err := c.Typed.CoreV1().Pods(namespace).List(ctx, one); return err }},
+		{"endpointslices", func() error { _, err := c.Typed.DiscoveryV1().EndpointSlices(namespace).List(ctx, one); return err }},
 	} {
-		if err := list(); err != nil {
-			return fmt.Errorf("listing %s in namespace %q: %w", what, namespace, err)
+		if err := kind.list(); err != nil {
+			return fmt.Errorf("listing %s in namespace %q: %w", kind.name, namespace, err)
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ func TestLook(t *testing.T) {
 // Informers would ask for ever.
 func TestWatchRefusesWhatItMayNotRead(t *testing.T) {
 	t.Parallel()
-	for _, resource := range []string{"services", "pods", "endpointslices"} {
+	for _, resource := range []string{"services", "deployments", "replicasets", "pods", "endpointslices"} {
 		t.Run(resource, func(t *testing.T) {
 			t.Parallel()
 			typed := fake.NewClientset()

@@ -52,7 +52,8 @@ type Target struct {
 	CanaryParkLabel string
 }
 
-// Cluster implements rollout.Cluster for one target with one set of watches.
+// Cluster implements rollout.Cluster, and what else the engine asks of a cluster, for one
+// target with one set of watches.
 type Cluster struct {
 	*Client
 	Target
@@ -77,13 +78,20 @@ var (
 	_ rollout.Parking   = (*Cluster)(nil)
 	_ rollout.Successor = (*Cluster)(nil)
 
+	_ rollout.Keeper      = (*Cluster)(nil)
 	_ rollout.Autoscalers = (*Cluster)(nil)
+	_ rollout.Asker       = (*Cluster)(nil)
+	_ rollout.Smoker      = (*Cluster)(nil)
+	_ rollout.Sweeper     = (*Cluster)(nil)
+	_ rollout.Scout       = (*Cluster)(nil)
+
+	_ rollout.Ledger = Ledger{}
 )
 
 // Watch begins to watch the target's namespace. That goes on when ctx ends, until
 // stop is called: what a cancelled run does last still needs to see.
 func (c *Client) Watch(ctx context.Context, target Target) (cluster *Cluster, stop func(), err error) {
-	if err = c.Readable(ctx, target.Namespace); err != nil {
+	if err = c.readable(ctx, target.Namespace); err != nil {
 		return nil, nil, err
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -135,6 +143,13 @@ func (c *Cluster) touch() {
 	c.revision++
 	close(c.changed)
 	c.changed = make(chan struct{})
+}
+
+// change is closed with the next one of the watches.
+func (c *Cluster) change() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
 }
 
 // Next implements rollout.Cluster.

@@ -202,7 +202,7 @@ func (l *Lease) see(record *LeaseRecord) (lost bool) {
 	switch {
 	case record.object == nil:
 		l.lose(fmt.Errorf("%w: the lease was deleted", rollout.ErrLost))
-	case record.Held && record.Holder.Token != l.me.Token:
+	case record.Holder.Token != l.me.Token: // also one that was given back since
 		l.lose(&TakenOverError{record.Holder.String()})
 	case record.Seized != "":
 		l.mu.Lock()

@@ -10,8 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/org/l4-canary/internal/rollout"
 )
 
 // watches is how often watching the Leases was asked for.
@@ -77,12 +80,62 @@ func TestLeaseThatGoesWhileNobodyWatches(t *testing.T) {
 		cut := watch.NewFake()
 		l.typed.PrependWatchReactor("leases", func(clienttesting.Action) (bool, watch.Interface, error) { return true, cut, nil })
 		lease, held := l.party(on("a", 1)).must(t, Acquisition{})
-		synctest.Wait()
+		time.Sleep(tryAfter)
 		require.NoError(t, l.typed.Tracker().Delete(coordinationv1.SchemeGroupVersion.WithResource("leases"), namespace, LeaseName("lobby")))
 		require.NoError(t, held.Err())
 		cut.Stop()
 		synctest.Wait()
 		require.ErrorContains(t, context.Cause(held), "deleted")
 		require.NoError(t, lease.Release(t.Context(), true))
+	})
+}
+
+// TestLeaseWatchesThatAreCut: what stands before an API server may cut every watch at once.
+// It is not asked without a pause then.
+func TestLeaseWatchesThatAreCut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const mostAsked = 500
+		l, asked := newLeases(), 0
+		l.typed.PrependWatchReactor("leases", func(clienttesting.Action) (bool, watch.Interface, error) {
+			if asked++; asked > mostAsked {
+				return true, nil, errors.New("asked without end")
+			}
+			cut := watch.NewFake()
+			cut.Stop()
+			return true, cut, nil
+		})
+		lease, held := l.party(on("a", 1)).must(t, Acquisition{})
+		time.Sleep(time.Minute)
+		require.LessOrEqual(t, l.watches(), int(time.Minute/tryAfter)+1)
+		require.NoError(t, held.Err())
+		require.NoError(t, l.typed.CoordinationV1().Leases(namespace).Delete(t.Context(), LeaseName("lobby"), metav1.DeleteOptions{}))
+		time.Sleep(tryAfter)
+		synctest.Wait()
+		require.ErrorContains(t, context.Cause(held), "deleted", "and it is heard of all the same")
+		require.NoError(t, lease.Release(t.Context(), true))
+	})
+}
+
+// TestLeaseThatOthersHadMeanwhile: the next attempt of a job took it and gave it back while
+// nobody watched. What it remembers is not ours any more.
+func TestLeaseThatOthersHadMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		attempt := func(number string) Holder { return Holder{Run: "7", Job: "release", Attempt: number, Token: number} }
+		l := newLeases()
+		l.typed.PrependWatchReactor("leases", func(clienttesting.Action) (bool, watch.Interface, error) { return true, watch.NewFake(), nil })
+		lease, held := l.party(attempt("1")).must(t, Acquisition{})
+		next, _ := l.party(attempt("2")).must(t, Acquisition{})
+		require.NoError(t, next.Write(t.Context(), []byte(`{"stage":50}`)))
+		require.NoError(t, next.Release(t.Context(), true))
+
+		_, taken := errors.AsType[*TakenOverError](lease.Write(t.Context(), []byte(`{"stage":25}`)))
+		require.True(t, taken)
+		require.ErrorIs(t, context.Cause(held), rollout.ErrLost)
+		require.NoError(t, lease.Release(t.Context(), true))
+		record, err := (&Client{Typed: l.typed}).ReadLease(t.Context(), namespace, "lobby")
+		require.NoError(t, err)
+		require.JSONEq(t, `{"stage":50}`, string(record.State))
 	})
 }

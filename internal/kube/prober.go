@@ -90,11 +90,6 @@ func (p *ProberPod) create(ctx context.Context, job *batchv1.Job, plan []byte) e
 	return fmt.Errorf("making a prober in namespace %q: %w", c.Namespace, err)
 }
 
-// overQuota reports whether a refusal is a quota's.
-func overQuota(message string) bool {
-	return strings.Contains(message, "exceeded quota") || strings.Contains(message, "failed quota")
-}
-
 // proberSetback is what keeps a prober from its work.
 func proberSetback(reason rollout.Reason, format string, args ...any) *rollout.Setback {
 	return &rollout.Setback{Reason: reason, Prober: true, Message: fmt.Sprintf(format, args...)}
@@ -139,13 +134,6 @@ func (p *ProberPod) hopeless(ctx context.Context, t rollout.Trouble, age time.Du
 	}
 	coming := t.Reason == rollout.ReasonUnschedulable && p.cluster.Coming(ctx)[t.Pod]
 	return age >= rollout.Grace && !coming
-}
-
-// change is closed with the next one of the watches.
-func (c *Cluster) change() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.changed
 }
 
 // look reports whether the pod runs, or has run, and else what keeps it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -51,7 +50,7 @@ func (c *Cluster) Smoke(ctx context.Context) (string, error) {
 		pod.OwnerReferences = []metav1.OwnerReference{lease.owner()}
 	}
 	made, err := c.Typed.CoreV1().Pods(c.Namespace).Create(ctx, pod, metav1.CreateOptions{FieldManager: FieldManager})
-	if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota") {
+	if apierrors.IsForbidden(err) && overQuota(err.Error()) {
 		return "", &rollout.Setback{Reason: rollout.ReasonQuota, Message: "no smoke pod can be made: " + err.Error()}
 	}
 	if err != nil {

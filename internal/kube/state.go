@@ -52,11 +52,7 @@ func compute(s snapshot) rollout.State {
 	}
 	state.Stable.Keeps = s.keeps(s.stable, s.stableParkLabel)
 	state.Canary.Keeps = s.keeps(s.canary, s.canaryParkLabel)
-	for side, d := range map[probe.Version]*appsv1.Deployment{probe.Stable: s.stable, probe.Canary: s.canary} {
-		if t, short := shortage(d, side); short {
-			state.Troubles = append(state.Troubles, t)
-		}
-	}
+	state.Troubles = append(state.Troubles, slices.Concat(shortage(s.stable, probe.Stable), shortage(s.canary, probe.Canary))...)
 	slices.SortFunc(state.Troubles, worstFirst)
 	if s.service != nil {
 		state.Addresses = addresses(s.service)
@@ -226,24 +222,14 @@ func restarts(pod *corev1.Pod) int {
 
 // author is who set spec.replicas last, as managedFields tell.
 func author(entries []metav1.ManagedFieldsEntry) string {
-	var latest *metav1.ManagedFieldsEntry
-	for i, entry := range entries {
-		if !setsReplicas(entry) || latest != nil && latest.Time != nil && entry.Time != nil && entry.Time.Before(latest.Time) {
-			continue
-		}
-		latest = &entries[i]
-	}
-	if latest == nil {
+	entry := latest(entries, func(e metav1.ManagedFieldsEntry) bool { return slices.Contains(specFields(e), "replicas") })
+	if entry == nil {
 		return ""
 	}
-	return fmt.Sprintf("%q", latest.Manager)
+	return fmt.Sprintf("%q", entry.Manager)
 }
 
-func setsReplicas(entry metav1.ManagedFieldsEntry) bool {
-	return slices.Contains(specFields(entry), "replicas")
-}
-
-// worstFirst orders troubles: fatal ones first, then by pod.
+// worstFirst orders troubles: fatal ones first, then by pod, then by side.
 func worstFirst(a, b rollout.Trouble) int {
 	if a.Fatal != b.Fatal {
 		if a.Fatal {
@@ -251,10 +237,7 @@ func worstFirst(a, b rollout.Trouble) int {
 		}
 		return 1
 	}
-	if a.Pod < b.Pod {
-		return -1
-	}
-	return 1
+	return cmp.Or(cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Side, b.Side))
 }
 
 // deref is what a pointer points to, the zero value if to nothing.

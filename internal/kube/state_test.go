@@ -193,6 +193,22 @@ func TestComputePutsTheWorstTroubleFirst(t *testing.T) {
 	require.Equal(t, probe.Stable, state.Troubles[2].Side)
 }
 
+// TestComputeOrdersEqualTroubles: those of both Deployments, which are of no pod, come in
+// one order, whatever else there is.
+func TestComputeOrdersEqualTroubles(t *testing.T) {
+	t.Parallel()
+	short := func(name string) *appsv1.Deployment {
+		d := deployment(name, 1)
+		d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota"}}
+		return d
+	}
+	for range 50 {
+		state := compute(snapshot{stable: short("old"), canary: short("new")})
+		require.Equal(t, []probe.Version{probe.Canary, probe.Stable}, []probe.Version{state.Troubles[0].Side, state.Troubles[1].Side})
+	}
+	require.Zero(t, worstFirst(rollout.Trouble{Pod: "a"}, rollout.Trouble{Pod: "a"}))
+}
+
 func TestAuthor(t *testing.T) {
 	t.Parallel()
 	entry := func(manager, fields string, after time.Duration) metav1.ManagedFieldsEntry {

@@ -116,23 +116,28 @@ func fatal(waiting *corev1.ContainerStateWaiting) bool {
 	return slices.ContainsFunc(finalWords, func(words string) bool { return strings.Contains(message, words) })
 }
 
-// shortage is a Deployment's account of pods that cannot even be made; false if it
-// has none.
-func shortage(d *appsv1.Deployment, side probe.Version) (rollout.Trouble, bool) {
+// shortage is a Deployment's account of pods that cannot even be made, if it has one.
+func shortage(d *appsv1.Deployment, side probe.Version) []rollout.Trouble {
 	if d == nil {
-		return rollout.Trouble{}, false
+		return nil
 	}
 	for _, c := range d.Status.Conditions {
 		if c.Type != appsv1.DeploymentReplicaFailure || c.Status != corev1.ConditionTrue {
 			continue
 		}
 		t := rollout.Trouble{Side: side, Message: "no pod can be made: " + c.Message, Since: c.LastTransitionTime.Time}
-		if strings.Contains(c.Message, "exceeded quota") || strings.Contains(c.Message, "failed quota") {
+		if overQuota(c.Message) {
 			t.Reason = rollout.ReasonQuota
 		}
-		return t, true
+		return []rollout.Trouble{t}
 	}
-	return rollout.Trouble{}, false
+	return nil
+}
+
+// overQuota reports whether a refusal is a quota's: it is used up, or wants to know of every
+// pod what it needs.
+func overQuota(message string) bool {
+	return strings.Contains(message, "exceeded quota") || strings.Contains(message, "failed quota")
 }
 
 // Coming implements rollout.Scout by what autoscalers of nodes say of pods,

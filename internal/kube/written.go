@@ -105,18 +105,23 @@ func (c *Cluster) wroteSpec(name string, uid types.UID, from, to int64) {
 
 // meddled says what of a Deployment's spec another manager set last, and which.
 func meddled(entries []metav1.ManagedFieldsEntry) string {
-	var latest *metav1.ManagedFieldsEntry
-	for i, entry := range entries {
-		older := latest != nil && latest.Time != nil && entry.Time != nil && entry.Time.Before(latest.Time)
-		if entry.Manager == FieldManager || len(specFields(entry)) == 0 || older {
-			continue
-		}
-		latest = &entries[i]
-	}
-	if latest == nil {
+	entry := latest(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager != FieldManager && len(specFields(e)) > 0 })
+	if entry == nil {
 		return "was changed"
 	}
-	return fmt.Sprintf("was changed by %q (of its spec that set %s)", latest.Manager, strings.Join(specFields(*latest), ", "))
+	return fmt.Sprintf("was changed by %q (of its spec that set %s)", entry.Manager, strings.Join(specFields(*entry), ", "))
+}
+
+// latest is the newest of the entries that count, nil if none does.
+func latest(entries []metav1.ManagedFieldsEntry, counts func(metav1.ManagedFieldsEntry) bool) *metav1.ManagedFieldsEntry {
+	var newest *metav1.ManagedFieldsEntry
+	for i, entry := range entries {
+		older := newest != nil && newest.Time != nil && entry.Time != nil && entry.Time.Before(newest.Time)
+		if counts(entry) && !older {
+			newest = &entries[i]
+		}
+	}
+	return newest
 }
 
 // specFields are the fields of a spec that an entry has set.
