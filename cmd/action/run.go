@@ -33,7 +33,7 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 	if done {
 		return code, err
 	}
-	if err = p.client.Settle(ctx, p.target); err != nil {
+	if err = p.client.EnsureNamespace(ctx, p.target); err != nil {
 		return j.refused(p.record, err)
 	}
 	lease, held, err := p.client.Acquire(ctx, p.record.Namespace, p.record.Service, c.holder(), kube.Acquisition{Alive: alive})

@@ -83,9 +83,9 @@ func (c *Cluster) defines(group string) bool {
 	})
 }
 
-// Settle makes the target's Namespace if the manifests bring it: not even a Lease
-// can be without one.
-func (c *Client) Settle(ctx context.Context, target Target) error {
+// EnsureNamespace makes the target's Namespace if the manifests bring it: not even a
+// Lease can be without one.
+func (c *Client) EnsureNamespace(ctx context.Context, target Target) error {
 	cluster := &Cluster{Client: c, Target: target}
 	for _, object := range target.Surroundings {
 		if object.GetKind() != "Namespace" || object.GetName() != target.Namespace {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -127,5 +128,97 @@ func TestApplySurroundingsInOrderUntilOneFails(t *testing.T) {
 		w.cluster.Surroundings = []*unstructured.Unstructured{odd}
 		require.ErrorContains(t, w.cluster.Apply(t.Context(), rollout.Surroundings), `finding the API of Widget "odd" (example.com/v1)`)
 		require.ErrorContains(t, w.cluster.Apply(t.Context(), "kitchen sink"), `there is no part "kitchen sink"`)
+	})
+}
+
+// late is a mapper that knows a kind only after it was reset so many times.
+type late struct {
+	meta.RESTMapper
+	kind   schema.GroupVersionKind
+	resets int
+}
+
+func (l *late) Reset() { l.resets-- }
+
+func (l *late) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	if gk == l.kind.GroupKind() && l.resets > 0 {
+		return nil, &meta.NoKindMatchError{GroupKind: gk, SearchedVersions: versions}
+	}
+	return l.RESTMapper.RESTMapping(gk, versions...)
+}
+
+// know teaches the API server one more kind of a namespace.
+func (w *world) know(t *testing.T, kind schema.GroupVersionKind) {
+	t.Helper()
+	known, ok := w.cluster.Mapper.(*meta.DefaultRESTMapper)
+	require.True(t, ok)
+	known.Add(kind, meta.RESTScopeNamespace)
+}
+
+// TestApplyWaitsForItsOwnKinds: an API that a CustomResourceDefinition of the manifests
+// defines is there a moment after it. Nobody waits for one that nothing brings.
+func TestApplyWaitsForItsOwnKinds(t *testing.T) {
+	t.Parallel()
+	kind := schema.GroupVersionKind{Group: "games.example.com", Version: "v1", Kind: "Hall"}
+	definition := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": "halls.games.example.com"},
+		"spec": map[string]any{"group": kind.Group},
+	}}
+	hall := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "games.example.com/v1", "kind": "Hall", "metadata": map[string]any{"name": "main"}}}
+	for name, row := range map[string]struct {
+		resets  int
+		objects []*unstructured.Unstructured
+		took    time.Duration
+		applied int
+	}{
+		"soon":  {3, []*unstructured.Unstructured{definition, hall}, time.Second, 2},
+		"never": {1000, []*unstructured.Unstructured{definition, hall}, time.Minute, 1},
+		"alien": {1, []*unstructured.Unstructured{hall}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := begin(t)
+				a := w.applying(t)
+				w.know(t, kind)
+				known, _ := w.cluster.Mapper.(*meta.DefaultRESTMapper)
+				known.Add(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, meta.RESTScopeRoot)
+				w.cluster.Mapper = &late{known, kind, row.resets}
+				w.cluster.Surroundings = row.objects
+				began := time.Now()
+				err := w.cluster.Apply(t.Context(), rollout.Surroundings)
+				require.LessOrEqual(t, time.Since(began), row.took)
+				require.Len(t, a.sent, row.applied)
+				if row.applied == len(row.objects) {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorContains(t, err, `finding the API of Hall "main" (games.example.com/v1): no matches for kind "Hall"`)
+			})
+		})
+	}
+}
+
+// TestEnsureNamespace makes the Namespace that the manifests bring, and touches none that is
+// there.
+func TestEnsureNamespace(t *testing.T) {
+	t.Parallel()
+	ours := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace}}}
+	other := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "other"}}}
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		a := w.applying(t)
+		target := Target{Namespace: namespace, Surroundings: []*unstructured.Unstructured{other, ours}}
+		require.NoError(t, w.cluster.EnsureNamespace(t.Context(), target))
+		require.Len(t, a.sent, 1)
+		require.Equal(t, namespace, a.sent[0].GetName())
+		a.fail[namespace] = errors.New("no")
+		require.ErrorContains(t, w.cluster.EnsureNamespace(t.Context(), target), `making namespace "game": applying Namespace "game" (v1): no`)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+		a := w.applying(t)
+		require.NoError(t, w.cluster.EnsureNamespace(t.Context(), Target{Namespace: namespace, Surroundings: []*unstructured.Unstructured{ours}}))
+		require.Empty(t, a.sent)
 	})
 }

@@ -82,16 +82,6 @@ func (c *Cluster) exchange(ctx context.Context, there way, pod *corev1.Pod, addr
 	return heard, failed
 }
 
-// pause reports whether it was not cut short.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}
-
 var errNoAddress = errors.New("the pod has no address")
 
 // way finds the way to a pod's port.
@@ -172,14 +162,7 @@ func protocolOf(protocol corev1.Protocol) probe.Protocol {
 
 // names are what a pod may call itself, beside its name, and no other pod does.
 func names(pod *corev1.Pod) []string {
-	own := []string{string(pod.UID), pod.Spec.NodeName}
-	for _, ip := range pod.Status.PodIPs {
-		own = append(own, ip.IP)
-	}
-	for _, ip := range pod.Status.HostIPs {
-		own = append(own, ip.IP)
-	}
-	own = append(own, pod.Status.PodIP, pod.Status.HostIP)
+	own := append([]string{string(pod.UID), pod.Spec.NodeName}, addressesOf(pod)...)
 	for _, status := range pod.Status.ContainerStatuses {
 		const short = 12 // characters, as programs write them
 		if _, id, ok := strings.Cut(status.ContainerID, "://"); ok {

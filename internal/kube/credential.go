@@ -26,8 +26,8 @@ func (l Login) direct() *Connection {
 const leastSecret = 6
 
 // secrets are the credentials of a client, as they could turn up in a log: a key as a kubeconfig
-// has it, and each line of it, and the passwords in addresses. Addresses themselves, names and certificates are none: a log that stars them
-// out says nothing.
+// has it, and each line of it, and the passwords in addresses. Addresses themselves, names and
+// certificates are none: a log that stars them out says nothing.
 func secrets(config *rest.Config, addresses ...string) []string {
 	candidates := []string{config.BearerToken, config.Password}
 	for _, address := range addresses {
@@ -97,9 +97,6 @@ type used struct {
 
 // inUse is what the context names in a kubeconfig that is sound so far.
 func inUse(config *clientcmdapi.Config, name string) used {
-	if name == "" {
-		name = config.CurrentContext
-	}
 	found := config.Contexts[name]
 	user := config.AuthInfos[found.AuthInfo]
 	if user == nil {

@@ -110,9 +110,7 @@ func (c *Cluster) awaitAdopted(ctx context.Context, heir *appsv1.Deployment) err
 // watchUntil waits until the caches show something.
 func (c *Cluster) watchUntil(ctx context.Context, what string, shown func() (bool, error)) error {
 	for {
-		c.mu.Lock()
-		changed := c.changed
-		c.mu.Unlock()
+		changed := c.change()
 		if done, err := shown(); done || err != nil {
 			return err
 		}

@@ -60,9 +60,7 @@ func (c *Cluster) Keep(ctx context.Context, side probe.Version, because string, 
 		if err != nil {
 			return err
 		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.patched[patched.UID] = patched.ResourceVersion
+		c.wrotePod(patched)
 		return nil
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -61,17 +62,22 @@ func Connect(l Login) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = check(raw, l.Context, source); err != nil {
+	return connect(raw, cmp.Or(l.Context, raw.CurrentContext), source)
+}
+
+// connect makes a connection of a context of a kubeconfig.
+func connect(raw *clientcmdapi.Config, name, source string) (*Connection, error) {
+	if err := check(raw, name, source); err != nil {
 		return nil, err
 	}
-	used := inUse(raw, l.Context)
-	if err = sound(used, source); err != nil {
+	used := inUse(raw, name)
+	if err := sound(used, source); err != nil {
 		return nil, err
 	}
-	if err = present(used, source); err != nil {
+	if err := present(used, source); err != nil {
 		return nil, err
 	}
-	client := clientcmd.NewNonInteractiveClientConfig(*raw, l.Context, &clientcmd.ConfigOverrides{}, nil)
+	client := clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, nil)
 	config, err := client.ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", source, err)
@@ -79,10 +85,6 @@ func Connect(l Login) (*Connection, error) {
 	namespace, _, err := client.Namespace()
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", source, err)
-	}
-	name := l.Context
-	if name == "" {
-		name = raw.CurrentContext
 	}
 	if err = usable(config, source); err != nil {
 		return nil, err
@@ -145,20 +147,23 @@ func encoded(value string) bool {
 	return err == nil && len(value) >= shortest && !strings.HasPrefix(value, "/")
 }
 
+// errUnreadable says no more than that: a parser's words may quote the text, which holds
+// credentials.
+var errUnreadable = errors.New("input \"kubeconfig\" is neither a path nor a readable kubeconfig (YAML or base64 of it)")
+
 // read loads the kubeconfig and says where it came from, never what it says.
 func (l Login) read() (*clientcmdapi.Config, string, error) {
 	if text, ok := inline(l.Kubeconfig); ok {
 		const source = "the kubeconfig input"
 		config, err := clientcmd.Load(text)
 		if err != nil {
-			// The parser's words may quote the text, which holds credentials.
-			return nil, source, fmt.Errorf("input %q is neither a path nor a readable kubeconfig (YAML or base64 of it)", "kubeconfig")
+			return nil, source, errUnreadable
 		}
 		return config, source, nil
 	}
 	if len(l.Kubeconfig) > longestShown || encoded(l.Kubeconfig) {
 		if _, err := os.Stat(l.Kubeconfig); err != nil { // its own words quote the value
-			return nil, "", fmt.Errorf("input %q is neither a path nor a readable kubeconfig (YAML or base64 of it)", "kubeconfig")
+			return nil, "", errUnreadable
 		}
 	}
 	paths, source := l.paths()
@@ -219,9 +224,6 @@ func inline(value string) ([]byte, bool) {
 func check(config *clientcmdapi.Config, name, source string) error {
 	if len(config.Contexts) == 0 {
 		return fmt.Errorf("%s holds no context: it is empty or no kubeconfig", source)
-	}
-	if name == "" {
-		name = config.CurrentContext
 	}
 	if name == "" {
 		return fmt.Errorf("%s has no current-context: set the input %q to one of %s", source, "context", contexts(config))

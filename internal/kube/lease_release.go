@@ -24,6 +24,10 @@ const (
 // again reports whether a request for the Lease is worth another try, and waits for the
 // time of that. Every write carries the resourceVersion that it was made of: one that was
 // carried out, though nobody heard of it, is a conflict the next time and is not made twice.
+//
+// By then insistence has repeated the request for some seconds. This lasts longer, for
+// without its Lease a rollout may not even go back, and adds what only a Lease allows: that
+// a request which creates one is made again.
 func again(ctx context.Context, err error, began time.Time) bool {
 	switch {
 	case err == nil:

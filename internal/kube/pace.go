@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -39,4 +40,14 @@ func lean(object any) (any, error) {
 		o.ManagedFields = nil
 	}
 	return object, nil
+}
+
+// pause reports whether it was not cut short.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }

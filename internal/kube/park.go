@@ -82,7 +82,7 @@ func (c *Cluster) Park(ctx context.Context, side probe.Version, n int) error {
 		return fmt.Errorf("parking %d pods of deployment %q: %w: %d", n-parked, c.name(side), errFewPods, len(candidates))
 	}
 	return abreast(ctx, leaving(candidates, n-parked), func(ctx context.Context, pod *corev1.Pod) error {
-		metadata, err := c.parked(pod, side)
+		metadata, err := c.parkedMetadata(pod, side)
 		if err != nil {
 			return err
 		}
@@ -103,10 +103,10 @@ func abreast(ctx context.Context, pods []*corev1.Pod, do func(context.Context, *
 	return group.Wait()
 }
 
-// parked is what a pod's metadata becomes when it is parked. One that its ReplicaSet
-// lets go for it belongs to the Lease from then on: it goes with the last word of the
-// rollout, whatever becomes of this process.
-func (c *Cluster) parked(pod *corev1.Pod, side probe.Version) (map[string]any, error) {
+// parkedMetadata is what a pod's metadata becomes when it is parked. One that its
+// ReplicaSet lets go for it belongs to the Lease from then on: it goes with the last word
+// of the rollout, whatever becomes of this process.
+func (c *Cluster) parkedMetadata(pod *corev1.Pod, side probe.Version) (map[string]any, error) {
 	label := c.StableParkLabel
 	if side == probe.Canary {
 		label = c.CanaryParkLabel
@@ -119,14 +119,14 @@ func (c *Cluster) parked(pod *corev1.Pod, side probe.Version) (map[string]any, e
 		"labels":      map[string]any{label: nil},
 		"annotations": map[string]any{ParkedAnnotation: string(note), deletionCost: parkedCost},
 	}
-	if lease := c.held.Load(); lease != nil && c.lets(pod, label) {
+	if lease := c.held.Load(); lease != nil && c.letsGo(pod, label) {
 		metadata["ownerReferences"] = append(slices.Clone(pod.OwnerReferences), lease.owner())
 	}
 	return metadata, nil
 }
 
-// lets reports whether a pod's ReplicaSet will let it go without the label.
-func (c *Cluster) lets(pod *corev1.Pod, label string) bool {
+// letsGo reports whether a pod's ReplicaSet will let it go without the label.
+func (c *Cluster) letsGo(pod *corev1.Pod, label string) bool {
 	sets, err := c.sets.List(labels.Everything())
 	i := slices.IndexFunc(sets, func(s *appsv1.ReplicaSet) bool { return s.UID == controller(pod) })
 	if err != nil || i < 0 {
@@ -191,10 +191,15 @@ func (c *Cluster) patchPod(ctx context.Context, what string, pod *corev1.Pod, me
 	if err != nil {
 		return fmt.Errorf("%s pod %q: %w", what, pod.Name, err)
 	}
+	c.wrotePod(patched)
+	return nil
+}
+
+// wrotePod remembers our own patch of a pod.
+func (c *Cluster) wrotePod(pod *corev1.Pod) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.patched[patched.UID] = patched.ResourceVersion
-	return nil
+	c.patched[pod.UID] = pod.ResourceVersion
 }
 
 // mergePod sends such a patch, with what dryRun says.

@@ -11,6 +11,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // Right is one verb on one resource of the namespace.
@@ -47,40 +48,32 @@ func (c *Client) Rights(target Target, use Use) []Right {
 	for _, verb := range []string{"get", "list", "watch", "create", "update", "delete"} {
 		rights = append(rights, Right{verb, "coordination.k8s.io", "leases", ""})
 	}
-	rights = append(rights, Right{"patch", "apps", "deployments", ""}, Right{"patch", "apps", "deployments", "scale"}, Right{"get", "", "pods", "log"})
-	for verb, needed := range map[string]bool{"create": use.Creates, "delete": use.Deletes} {
-		if needed {
-			rights = append(rights, Right{verb, "apps", "deployments", ""})
+	for _, r := range []struct {
+		needed bool
+		right  Right
+	}{
+		{true, Right{"patch", "apps", "deployments", ""}},
+		{true, Right{"patch", "apps", "deployments", "scale"}},
+		{use.Creates, Right{"create", "apps", "deployments", ""}},
+		{use.Deletes, Right{"delete", "apps", "deployments", ""}},
+		{true, Right{"get", "", "pods", "log"}},
+		{use.Asks, Right{"get", "", "pods", "portforward"}},
+		{use.Asks, Right{"create", "", "pods", "portforward"}},
+		{use.Parks, Right{"patch", "", "pods", ""}},
+		{use.Smokes, Right{"create", "", "pods", ""}},
+		{use.Orphans || use.Smokes, Right{"delete", "", "pods", ""}},
+		{use.Inside, Right{"create", "batch", "jobs", ""}},
+		{use.Inside, Right{"delete", "batch", "jobs", ""}},
+		{use.Inside, Right{"create", "", "secrets", ""}},
+		{use.Pauses, Right{"list", "autoscaling", "horizontalpodautoscalers", ""}},
+		{use.Pauses, Right{"patch", "autoscaling", "horizontalpodautoscalers", ""}},
+	} {
+		if r.needed {
+			rights = append(rights, r.right)
 		}
 	}
-	for verb, needed := range map[string]bool{"get": use.Asks, "create": use.Asks} {
-		if needed {
-			rights = append(rights, Right{verb, "", "pods", "portforward"})
-		}
-	}
-	for verb, needed := range map[string]bool{"patch": use.Parks, "create": use.Smokes, "delete": use.Orphans || use.Smokes} {
-		if needed {
-			rights = append(rights, Right{verb, "", "pods", ""})
-		}
-	}
-	if use.Inside {
-		rights = append(rights, Right{"create", "batch", "jobs", ""}, Right{"delete", "batch", "jobs", ""}, Right{"create", "", "secrets", ""})
-	}
-	if use.Pauses {
-		for _, verb := range []string{"list", "patch"} {
-			rights = append(rights, Right{verb, "autoscaling", "horizontalpodautoscalers", ""})
-		}
-	}
-	for _, object := range slices.Concat(target.Surroundings, target.Autoscalers) {
-		kind := object.GroupVersionKind()
-		mapping, err := c.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
-		if err != nil || mapping.Scope.Name() == meta.RESTScopeNameRoot {
-			continue // ClusterRights has those, and the dry run says what is unknown
-		}
-		for _, verb := range []string{"get", "create", "patch"} {
-			rights = append(rights, Right{verb, mapping.Resource.Group, mapping.Resource.Resource, ""})
-		}
-	}
+	// What is unknown is for the dry run to say, and ClusterRights has what is in no namespace.
+	rights = append(rights, c.applyRights(slices.Concat(target.Surroundings, target.Autoscalers), meta.RESTScopeNameNamespace)...)
 	slices.SortFunc(rights, func(a, b Right) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(rights)
 }
@@ -88,11 +81,16 @@ func (c *Client) Rights(target Target, use Use) []Right {
 // ClusterRights are those that objects outside of any namespace need, such as the
 // Namespace itself: no Role can grant them.
 func (c *Client) ClusterRights(target Target) []Right {
+	return c.applyRights(target.Surroundings, meta.RESTScopeNameRoot)
+}
+
+// applyRights are those that it takes to apply the objects of one scope, each once.
+func (c *Client) applyRights(objects []*unstructured.Unstructured, scope meta.RESTScopeName) []Right {
 	var rights []Right
-	for _, object := range target.Surroundings {
+	for _, object := range objects {
 		kind := object.GroupVersionKind()
 		mapping, err := c.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
-		if err != nil || mapping.Scope.Name() != meta.RESTScopeNameRoot {
+		if err != nil || mapping.Scope.Name() != scope {
 			continue
 		}
 		for _, verb := range []string{"get", "create", "patch"} {

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // TestRoleIsLeast: of all that the package can ask of an API server the Role grants every bit, and
@@ -191,4 +194,18 @@ func resourceOf(e ast.Expr) string {
 		return ""
 	}
 	return strings.ToLower(method.Sel.Name) + " " + group
+}
+
+// TestClusterRights: of each kind outside of namespaces once.
+func TestClusterRights(t *testing.T) {
+	t.Parallel()
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, meta.RESTScopeNamespace)
+	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, meta.RESTScopeRoot)
+	var target Target
+	for _, kind := range []string{"ConfigMap", "Namespace", "Namespace", "Unknown"} {
+		target.Surroundings = append(target.Surroundings, &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": kind}})
+	}
+	require.Equal(t, []Right{{"get", "", "namespaces", ""}, {"create", "", "namespaces", ""}, {"patch", "", "namespaces", ""}},
+		(&Client{Mapper: mapper}).ClusterRights(target))
 }

@@ -163,7 +163,7 @@ func (c *Cluster) tryPark(ctx context.Context, facts *preflight.Facts) error {
 		if pod.DeletionTimestamp != nil || isParked(pod) || pod.Status.Phase != corev1.PodRunning {
 			continue
 		}
-		metadata, err := c.parked(pod, probe.Stable)
+		metadata, err := c.parkedMetadata(pod, probe.Stable)
 		if err != nil {
 			return err
 		}

@@ -170,3 +170,12 @@ func TestUnchanged(t *testing.T) {
 		})
 	}
 }
+
+// TestLacksRight: RBAC and admission answer with the same status.
+func TestLacksRight(t *testing.T) {
+	t.Parallel()
+	pods := schema.GroupResource{Resource: "pods"}
+	require.True(t, lacksRight(apierrors.NewForbidden(pods, "a", errors.New(`User "ci" cannot patch resource "pods" in API group "" in the namespace "game"`))))
+	require.False(t, lacksRight(apierrors.NewForbidden(pods, "a", errors.New("labels are fixed here"))))
+	require.False(t, lacksRight(errors.New(`cannot patch resource "pods"`)))
+}
