@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -85,7 +86,7 @@ func inputRows() []badInput {
 func given(n int, run, input, value string) badInput {
 	row := badInput{run: run, input: input, env: map[string]string{}}
 	command, _, _ := strings.Cut(run, " ")
-	row.name = fmt.Sprintf("%s, %s: %s", or(command, "action"), input, or(strings.ReplaceAll(shorten(value), "\n", " / "), "nothing"))
+	row.name = fmt.Sprintf("%s, %s: %s", cmp.Or(command, "action"), input, cmp.Or(strings.ReplaceAll(shorten(value), "\n", " / "), "nothing"))
 	upper := strings.ToUpper(input)
 	plain := strings.ReplaceAll(upper, "-", "_")
 	ways := []string{"INPUT_" + upper, "INPUT_" + plain, "L4_CANARY_" + plain}
@@ -108,11 +109,4 @@ func given(n int, run, input, value string) badInput {
 func shorten(value string) string {
 	const most = 40
 	return value[:min(most, len(value))]
-}
-
-func or(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strings"
 	"unicode/utf16"
@@ -13,13 +14,13 @@ kind: Config
 current-context: ci
 clusters:
 - name: lab
-  cluster: ` + or(cluster, "{server: $SERVER, insecure-skip-tls-verify: true}") + `
+  cluster: ` + cmp.Or(cluster, "{server: $SERVER, insecure-skip-tls-verify: true}") + `
 contexts:
 - name: ci
-  context: ` + or(context, "{cluster: lab, user: ci, namespace: web}") + `
+  context: ` + cmp.Or(context, "{cluster: lab, user: ci, namespace: web}") + `
 users:
 - name: ci
-  user: ` + or(user, "{token: THE-SECRET-TOKEN}") + "\n"
+  user: ` + cmp.Or(user, "{token: THE-SECRET-TOKEN}") + "\n"
 }
 
 // kubeconfigRows are clusters that cannot be found or entered by what the inputs say. Most are of

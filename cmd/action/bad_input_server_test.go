@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"cmp"
+	"testing"
+)
 
 // cluster is the API server of one row, and how it is reached.
 type cluster struct {
@@ -13,7 +16,7 @@ type cluster struct {
 // of a rollout would take its time.
 func newCluster(t *testing.T, kind string, alarm func()) cluster {
 	t.Helper()
-	api := &apiServer{kind: or(kind, "serving"), alarm: func(write bool) {
+	api := &apiServer{kind: cmp.Or(kind, "serving"), alarm: func(write bool) {
 		if write || kind == "" {
 			alarm()
 		}
@@ -26,7 +29,7 @@ func newCluster(t *testing.T, kind string, alarm func()) cluster {
 	return cluster{api, server.URL, kubeconfig}
 }
 
-// soundService and soundDeployment are the seed's, of apps/v1.
+// soundService, soundOld and soundNew are the seed's, of apps/v1.
 const soundService = `apiVersion: v1
 kind: Service
 metadata:

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -30,13 +28,13 @@ func (p *prober) Hold(ctx context.Context, addresses []string, count int) (rollo
 
 // room adds to the problems of the inputs that this machine has too few sockets.
 func room(o config.Rollout, err error) error {
-	problems, ok := errors.AsType[config.Problems](err)
-	known := slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Input == "hold-open" })
-	if o.HoldOpen == 0 || known || err != nil && !ok {
-		return err
-	}
-	if few := probe.Room(o.HoldOpen, o.Rate); few != nil {
-		return append(problems, config.Problem{Input: "hold-open", Value: strconv.Itoa(o.HoldOpen), Allowed: few.Error()})
-	}
-	return err
+	return amend(err, "hold-open", func() config.Problems {
+		if o.HoldOpen == 0 {
+			return nil
+		}
+		if few := probe.Room(o.HoldOpen, o.Rate); few != nil {
+			return config.Problems{{Input: "hold-open", Value: strconv.Itoa(o.HoldOpen), Allowed: few.Error()}}
+		}
+		return nil
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,13 +37,13 @@ func proberImage(given string) string {
 
 // checkImage adds to the problems of the inputs that nobody knows the prober's image.
 func checkImage(o config.Rollout, err error) error {
-	problems, ok := errors.AsType[config.Problems](err)
-	known := slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Input == "probe-image" })
-	if o.ProbeFrom != fromCluster || proberImage(o.ProbeImage) != "" || known || err != nil && !ok {
-		return err
-	}
-	return append(problems, config.Problem{
-		Input: "probe-image", Allowed: "missing: this l4-canary is no release, so there is no image of it: name one that holds this very build",
+	return amend(err, "probe-image", func() config.Problems {
+		if o.ProbeFrom != fromCluster || proberImage(o.ProbeImage) != "" {
+			return nil
+		}
+		return config.Problems{{
+			Input: "probe-image", Allowed: "missing: this l4-canary is no release, so there is no image of it: name one that holds this very build",
+		}}
 	})
 }
 
@@ -56,6 +55,8 @@ type insideProber struct {
 	startIn time.Duration
 	log     *slog.Logger
 }
+
+var _ rollout.Prober = (*insideProber)(nil)
 
 // inside is a prober in the cluster, slower than the rate by a factor.
 func (p *prepared) inside(cluster *kube.Cluster, log *slog.Logger, slower float64) *insideProber {
@@ -132,8 +133,6 @@ func (c *Command) proberCommand(ctx context.Context, code *ExitCode) *cobra.Comm
 	cmd.Flags().StringVar(&file, "plan", file, "file that holds the plan")
 	return cmd
 }
-
-var _ rollout.Prober = (*insideProber)(nil)
 
 // locate finds out where flows will begin.
 func (p *prepared) locate(ctx context.Context, here kube.Surroundings, o config.Rollout) {

@@ -55,6 +55,20 @@ func (c *Command) metrics(o config.Prometheus) (metrics, error) {
 	return m, nil
 }
 
+// amend adds to the problems of the inputs, if err is none other, what else is wrong. If an
+// input is named, nobody asks where it has a problem already.
+func amend(err error, input string, more func() config.Problems) error {
+	problems, ok := errors.AsType[config.Problems](err)
+	known := input != "" && slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Input == input })
+	if known || err != nil && !ok {
+		return err
+	}
+	if found := more(); len(found) > 0 {
+		return append(problems, found...)
+	}
+	return err
+}
+
 // problemsOf are the lines of an error as problems of an input. A line about the token says so.
 func problemsOf(input string, err error) config.Problems {
 	var problems config.Problems
@@ -70,16 +84,11 @@ func problemsOf(input string, err error) config.Problems {
 
 // checkMetrics adds to the problems of the inputs those of server and queries.
 func (c *Command) checkMetrics(o config.Prometheus, err error) error {
-	problems, ok := errors.AsType[config.Problems](err)
-	if err != nil && !ok {
-		return err
-	}
-	_, wrong := c.metrics(o)
-	more, _ := errors.AsType[config.Problems](wrong)
-	if len(more) == 0 {
-		return err
-	}
-	return append(problems, more...)
+	return amend(err, "", func() config.Problems {
+		_, wrong := c.metrics(o)
+		more, _ := errors.AsType[config.Problems](wrong)
+		return more
+	})
 }
 
 // measure puts the names of the rollout into the queries.

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/org/l4-canary/internal/config"
 	"github.com/org/l4-canary/internal/inside"
@@ -33,19 +30,13 @@ func (c *Command) probesOf(input string) (spec.Probes, inside.Spec, error) {
 
 // checkProbe adds to the problems of the inputs those of the probe.
 func (c *Command) checkProbe(input string, err error) error {
-	problems, ok := errors.AsType[config.Problems](err)
-	known := slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Input == "probe" })
-	if known || err != nil && !ok {
-		return err
-	}
-	_, wrong := c.probes(input)
-	if wrong == nil {
-		return err
-	}
-	for line := range strings.Lines(wrong.Error()) {
-		problems = append(problems, config.Problem{Input: "probe", Allowed: strings.TrimSuffix(line, "\n")})
-	}
-	return problems
+	return amend(err, "probe", func() config.Problems {
+		_, wrong := c.probes(input)
+		if wrong == nil {
+			return nil
+		}
+		return problemsOf("probe", wrong)
+	})
 }
 
 // choosePorts pairs the ports of the Service with their probes.

@@ -92,8 +92,10 @@ func clean(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // plant writes kubeconfigs beside cluster.yaml, for the same server: key.yaml with a client
-// certificate, basic.yaml with a password, proxied.yaml with one in each of its addresses, plugin.yaml with an exec plugin that writes down in
-// child/ what the process list shows of it.
+// certificate, broken-key.yaml with one that cannot be read, basic.yaml with a password,
+// proxied.yaml with one in each of its addresses, and plugin.yaml with an exec plugin that
+// writes down in child/ what the process list shows of it; that of failing.yaml fails, and
+// that of missing.yaml is not there.
 func plant(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: plant")

@@ -231,8 +231,8 @@ func service() string {
 }
 
 // startCluster starts an API server for the rest of the script, and sets SERVER, CA (in base64),
-// TOKEN and TEXT, the kubeconfig itself. "gone" is one that
-// has stopped listening; "untrusted" one whose certificate nobody knows.
+// TOKEN and TEXT, the kubeconfig itself. "gone" is one that has stopped listening; "untrusted"
+// one whose certificate nobody knows.
 func startCluster(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: cluster KIND")
