@@ -27,12 +27,13 @@ const (
 // announcer keeps the comment on the pull request: one that no run depends on. A nil one
 // says nothing.
 type announcer struct {
-	mode          string // input comment
-	given         string // input comment-key
-	workflow, run string // the workflow and the job whose comment it is
-	context       string // of the kubeconfig
-	link          string // to the job, empty if it is not known
-	after         bool   // this is a post step: the comment may be unfinished
+	mode     string // input comment
+	given    string // input comment-key
+	workflow string // whose comment it is
+	jobName  string // as well
+	context  string // of the kubeconfig
+	link     string // to the job, empty if it is not known
+	after    bool   // this is a post step: the comment may be unfinished
 
 	job   *comment.Job
 	none  error // why job is nil
@@ -68,13 +69,13 @@ func (c *Command) githubToken(o config.Faces) string {
 	return cmp.Or(o.GitHubToken, c.Getenv("GITHUB_TOKEN"))
 }
 
-// address is what may stand in a link as it is.
-var address = regexp.MustCompile(`^https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~/-]+$`)
+// linkable is an address that may stand in a link as it is.
+var linkable = regexp.MustCompile(`^https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~/-]+$`)
 
 // linkTo is the last line of a comment. Gitea numbers runs in two ways, of which it does
 // not tell jobs the one that its pages go by.
 func linkTo(url, platform string) string {
-	if platform == "Gitea" || !address.MatchString(url) {
+	if platform == "Gitea" || !linkable.MatchString(url) {
 		return ""
 	}
 	return "\n<sub>[The log and the summary of the job](" + url + ")</sub>\n"
@@ -91,7 +92,7 @@ func (a *announcer) at(found connection) {
 // has said.
 func (a *announcer) follow(holder kube.Holder) {
 	if a != nil && holder.Run != "" {
-		a.workflow, a.run = holder.Workflow, holder.Job
+		a.workflow, a.jobName = holder.Workflow, holder.Job
 	}
 }
 
@@ -107,7 +108,7 @@ func (a *announcer) key(record *rollout.Record) (comment.Key, bool) {
 	if a.given != "" {
 		return comment.NewKey(a.given), true
 	}
-	return comment.NewKey(a.workflow, a.run, a.context, record.Namespace, record.Service), record.Namespace != "" && record.Service != ""
+	return comment.NewKey(a.workflow, a.jobName, a.context, record.Namespace, record.Service), record.Namespace != "" && record.Service != ""
 }
 
 // text is the report as the comment has it.
@@ -172,7 +173,9 @@ func (j *journal) lastWords(ctx context.Context) {
 	if j.cancelled() {
 		within = lastBreath
 	}
-	last := comment.Last{Key: key, Text: a.text(j.markdown), Create: create, Mine: record.Reason == rollout.ReasonTakenOver}
+	// Whoever took the rollout over, or may have, can have spoken since.
+	lost := record.Outcome == rollout.Stopped && (record.Reason == rollout.ReasonTakenOver || record.Reason == rollout.ReasonUnreachable)
+	last := comment.Last{Key: key, Text: a.text(j.markdown), Create: create, Mine: lost}
 	j.noComment(ctx, a.board.Close(ctx, last, within))
 }
 

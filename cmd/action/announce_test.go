@@ -193,21 +193,23 @@ func TestCommentOfAnotherRun(t *testing.T) {
 	require.True(t, ok)
 }
 
-// TestTakenOver: the comment belongs to who took over.
+// TestTakenOver: the comment belongs to who took over, also where nobody is known to have.
 func TestTakenOver(t *testing.T) {
 	t.Parallel()
-	a := newAnnounced(t.Context(), t, "pull-request", config.Faces{Comment: "auto", CommentKey: "x"})
-	record := running("baseline")
-	a.Save(record)
-	a.told(t, "Running")
-	const theirs = "rolled back by hand\n<!-- l4-canary:x -->\n"
-	a.forge.mu.Lock()
-	a.forge.comments[0] = theirs
-	a.forge.mu.Unlock()
-	record.Outcome, record.Reason = rollout.Stopped, rollout.ReasonTakenOver
-	a.finish(t.Context(), record, ExitFailed)
-	a.lastWords(t.Context())
-	require.Equal(t, []string{theirs}, a.forge.said())
+	for _, reason := range []rollout.Reason{rollout.ReasonTakenOver, rollout.ReasonUnreachable} {
+		a := newAnnounced(t.Context(), t, "pull-request", config.Faces{Comment: "auto", CommentKey: "x"})
+		record := running("baseline")
+		a.Save(record)
+		a.told(t, "Running")
+		const theirs = "rolled back by hand\n<!-- l4-canary:x -->\n"
+		a.forge.mu.Lock()
+		a.forge.comments[0] = theirs
+		a.forge.mu.Unlock()
+		record.Outcome, record.Reason = rollout.Stopped, reason
+		a.finish(t.Context(), record, ExitFailed)
+		a.lastWords(t.Context())
+		require.Equal(t, []string{theirs}, a.forge.said())
+	}
 }
 
 // TestPostOfARefusedRollback: a post step that cannot roll back does not say that nothing

@@ -45,6 +45,21 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 		return exitOf(err), c.explain(ctx, p, err)
 	}
 	findings := slices.Concat(facts.Check(), p.tryQueries(ctx))
+	d := p.diagnosis(options, facts, findings)
+	if d.Ports, err = p.listen(ctx, facts); err != nil {
+		log.WarnContext(ctx, "the service could not be asked", "error", err)
+	}
+	if err = report.DoctorText(c.text(), d); err != nil {
+		return ExitUsage, err
+	}
+	if len(findings.Of(preflight.Error)) > 0 {
+		return ExitUsage, usage(fmt.Errorf("a rollout of %s would be refused", p.service.Title()))
+	}
+	return ExitOK, nil
+}
+
+// diagnosis is what can be said of a Service before it is asked.
+func (p *prepared) diagnosis(options config.Rollout, facts preflight.Facts, findings preflight.Findings) report.Diagnosis {
 	d := report.Diagnosis{
 		Namespace: p.record.Namespace, Service: p.record.Service, Addresses: p.addresses(), Version: p.live.Version,
 		Mode: string(p.roles.Mode), Stable: p.record.Stable, Canary: p.record.Canary, Plan: p.options.Plan,
@@ -61,16 +76,7 @@ func (c *Command) doctor(ctx context.Context, values config.Values, warnings []s
 			d.Reasons = append(d.Reasons, notice)
 		}
 	}
-	if d.Ports, err = p.listen(ctx, facts); err != nil {
-		log.WarnContext(ctx, "the service could not be asked", "error", err)
-	}
-	if err = report.DoctorText(c.text(), d); err != nil {
-		return ExitUsage, err
-	}
-	if len(findings.Of(preflight.Error)) > 0 {
-		return ExitUsage, usage(fmt.Errorf("a rollout of %s would be refused", p.service.Title()))
-	}
-	return ExitOK, nil
+	return d
 }
 
 // examine is prepare for a Service of which only the cluster knows: what is live

@@ -62,8 +62,8 @@ func engineOptions(o config.Rollout, replicas int, podTargets bool) rollout.Opti
 	return options
 }
 
-// finish is what the input asks for, if it fits the mode.
-func (p *prepared) finish(input string) (rollout.Finish, error) {
+// chooseFinish is what the input asks for, if it fits the mode.
+func (p *prepared) chooseFinish(input string) (rollout.Finish, error) {
 	allowed := []rollout.Finish{rollout.Keep, rollout.Delete}
 	if p.roles.Mode == manifest.Single {
 		allowed = []rollout.Finish{rollout.Adopt, rollout.Handover}

@@ -23,9 +23,9 @@ const postName = "l4-canary-post"
 // A cancelled job has five minutes for all its post steps, of which the stop of the
 // run itself has taken ten seconds. What is not done by then stays safe, and undone.
 const (
-	finishIn = 4 * time.Minute
-	drainsIn = 2 * time.Minute // of it; the rest is for pods to start
-	drained  = 3 * time.Second // the least drain: kube-proxy may take a second to follow
+	finishIn   = 4 * time.Minute
+	drainsIn   = 2 * time.Minute // of it; the rest is for pods to start
+	leastDrain = 3 * time.Second // kube-proxy may take a second to follow
 )
 
 // errNoTime is why a post step gave up.
@@ -64,7 +64,7 @@ func (c *Command) post(ctx context.Context, values config.Values, _ []string) (E
 	if left == nil {
 		return j.nothingToFinish(ctx, why)
 	}
-	return c.finish(ctx, found.client, left, me, options, j)
+	return c.rollBackLeftover(ctx, found.client, left, me, options, j)
 }
 
 // nothingToFinish ends a post step that has nothing to do.
@@ -129,8 +129,8 @@ func (c *Command) namespaceOf(options config.Post, connected string) string {
 	return cmp.Or(options.Namespace, connected)
 }
 
-// finish rolls back what was left, as the command rollback does.
-func (c *Command) finish(ctx context.Context, client *kube.Client, left *leftover, me kube.Holder, options config.Post, j *journal) (ExitCode, error) {
+// rollBackLeftover rolls back what was left, as the command rollback does.
+func (c *Command) rollBackLeftover(ctx context.Context, client *kube.Client, left *leftover, me kube.Holder, options config.Post, j *journal) (ExitCode, error) {
 	record := &rollout.Record{Namespace: left.namespace, Service: left.service}
 	lease, held, err := client.Acquire(ctx, left.namespace, left.service, me, kube.Acquisition{Alive: alive})
 	_, locked := errors.AsType[*kube.LockedError](err)
@@ -166,5 +166,5 @@ func (c *Command) finish(ctx context.Context, client *kube.Client, left *leftove
 func cutDrain(drain time.Duration, memory *rollout.Memory) time.Duration {
 	size := max(1, memory.MaxSurge+memory.MaxUnavailable)
 	batches := 2 * max(1, (memory.Replicas+size-1)/size)
-	return min(drain, max(drained, drainsIn/time.Duration(batches)))
+	return min(drain, max(leastDrain, drainsIn/time.Duration(batches)))
 }

@@ -47,7 +47,7 @@ type prepared struct {
 // prepare reads everything a rollout needs. Notices go into the record, which is
 // worth a report even when an error comes back.
 func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string, ...any)) (*prepared, error) {
-	p := &prepared{record: &rollout.Record{Mode: "pair", Namespace: o.Namespace, Service: o.Service}}
+	p := &prepared{record: &rollout.Record{Mode: string(rollout.Pair), Namespace: o.Namespace, Service: o.Service}}
 	var err error
 	if p.probes, p.spec, err = c.probesOf(o.Probe); err != nil {
 		return p, usage(err)
@@ -55,15 +55,9 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	if p.metrics, err = c.metrics(o.Prometheus); err != nil {
 		return p, usage(err)
 	}
-	set, notices, err := manifest.Read(o.Manifests, manifest.Dir(c.Dir), c.Stdin)
+	set, err := c.manifests(o, p.record)
 	if err != nil {
 		return p, usage(err)
-	}
-	if err = set.Substitute(o.Images); err != nil {
-		return p, usage(err)
-	}
-	for _, notice := range notices {
-		p.record.Notices = append(p.record.Notices, notice.String())
 	}
 	found, err := c.connect(o.Place, say)
 	if err != nil {
@@ -93,6 +87,22 @@ func (c *Command) prepare(ctx context.Context, o config.Rollout, say func(string
 	}
 	p.locate(ctx, c.surroundings(), o)
 	return p, p.complete(o, selection)
+}
+
+// manifests are those of the inputs, with their images in them. What is odd about them is
+// noted.
+func (c *Command) manifests(o config.Rollout, record *rollout.Record) (manifest.Set, error) {
+	set, notices, err := manifest.Read(o.Manifests, manifest.Dir(c.Dir), c.Stdin)
+	if err != nil {
+		return set, err
+	}
+	if err = set.Substitute(o.Images); err != nil {
+		return set, err
+	}
+	for _, notice := range notices {
+		record.Notices = append(record.Notices, notice.String())
+	}
+	return set, nil
 }
 
 // connection is a cluster that was found.
@@ -201,7 +211,7 @@ func (p *prepared) complete(o config.Rollout, selection manifest.Selection) erro
 	p.aim(selection)
 	p.options = engineOptions(o, o.Replicas.Or(p.capacity()), manifest.TargetsPods(p.service))
 	p.options.Mode = rollout.Mode(p.roles.Mode)
-	if p.options.Finish, err = p.finish(o.Finish); err != nil {
+	if p.options.Finish, err = p.chooseFinish(o.Finish); err != nil {
 		return usage(err)
 	}
 	p.chooseRemovals(o)

@@ -45,22 +45,35 @@ func (c *Command) run(ctx context.Context, values config.Values, warnings []stri
 		return j.refused(p.record, usage(errors.New("another rollout of this Service has just been here: run again")))
 	}
 	if p.other != nil {
-		if err = c.undo(held, p.client, lease, p.record, p.other, undoing(options.Rollout, p.other), j); err != nil || p.record.Outcome != rollout.RolledBack {
-			j.leave(ctx, lease, p.record, true)
-			j.finish(ctx, p.record, exitOfOutcome(p.record))
-			return exitOfOutcome(p.record), err
-		}
-		if p, err = c.prepareAnew(held, lease, options); err != nil {
-			j.release(ctx, lease, false)
-			return j.refused(p.record, err)
-		}
-		// Only now can be seen what stands against this one.
-		if done, code, err = c.early(ctx, p, options, j); done {
-			j.release(ctx, lease, false)
+		if p, code, err = c.undoOther(ctx, held, p, lease, options, j); p == nil {
 			return code, err
 		}
 	}
 	return c.rollOut(held, p, lease, j)
+}
+
+// undoOther rolls back the unfinished rollout of another release, and prepares this one
+// anew. It is nil where the run ends with that.
+func (c *Command) undoOther(ctx, held context.Context, p *prepared, lease *kube.Lease, options config.Run, j *journal) (*prepared, ExitCode, error) {
+	err := c.undo(held, p.client, lease, p.record, p.other, undoing(options.Rollout, p.other), j)
+	if err != nil || p.record.Outcome != rollout.RolledBack {
+		j.leave(ctx, lease, p.record, true)
+		j.finish(ctx, p.record, exitOfOutcome(p.record))
+		return nil, exitOfOutcome(p.record), err
+	}
+	next, err := c.prepareAnew(held, lease, options)
+	if err != nil {
+		j.release(ctx, lease, false)
+		code, refused := j.refused(next.record, err)
+		return nil, code, refused
+	}
+	// Only now can be seen what stands against this one.
+	done, code, err := c.early(ctx, next, options, j)
+	if done {
+		j.release(ctx, lease, false)
+		return nil, code, err
+	}
+	return next, code, nil
 }
 
 // early ends a run that has nothing to do, or must not begin.
