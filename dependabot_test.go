@@ -1,6 +1,8 @@
 package canary_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -61,23 +63,23 @@ func TestDependabot(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "git", "ls-files", "--cached", "--others", "--exclude-standard").Output()
 	require.NoError(t, err)
 	var have []string
-	for _, file := range strings.Fields(string(out)) {
+	for file := range strings.FieldsSeq(string(out)) {
 		if strings.Contains(file, "testdata/") {
 			continue
 		}
-		text, err := os.ReadFile(file)
-		if os.IsNotExist(err) {
+		text, readErr := os.ReadFile(file)
+		if errors.Is(readErr, fs.ErrNotExist) {
 			continue // deleted, and not yet committed
 		}
-		require.NoError(t, err)
+		require.NoError(t, readErr)
 		if ecosystem, dir := watchedBy(file, string(text)); ecosystem != "" {
 			have = append(have, ecosystem+" "+dir)
 		}
 	}
 	slices.Sort(have)
-	text, err := os.ReadFile(".github/dependabot.yml")
+	rules, err := os.ReadFile(".github/dependabot.yml")
 	require.NoError(t, err)
-	require.Equal(t, slices.Compact(have), watched(t, string(text)))
+	require.Equal(t, slices.Compact(have), watched(t, string(rules)))
 }
 
 func TestWatchedBy(t *testing.T) {

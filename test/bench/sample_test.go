@@ -18,15 +18,16 @@ import (
 func TestSample(t *testing.T) {
 	t.Parallel()
 	s := served(t)
+	const count = 4400 // a stage at 50 % is decided by 4,332 answers, its budget, whatever they are
 	for i, k := range []kind{greeting, request, datagram} {
-		job := task{kind: k, target: netip.AddrPortFrom(place(i), s.ports[k]), workers: 4, count: 3000, seed: 7}
+		job := task{kind: k, target: netip.AddrPortFrom(place(i), s.ports[k]), workers: 4, count: count, seed: 7}
 		var stdout bytes.Buffer
 		require.NoError(t, run(t.Context(), job.args(), nil, &stdout, nil))
 		var result taken
 		require.NoError(t, json.Unmarshal(stdout.Bytes(), &result))
-		require.Equal(t, 3000, result.Samples, k)
+		require.Equal(t, count, result.Samples, k)
 		require.Zero(t, result.Lost)
-		require.Positive(t, result.Stages, "half of the answers are each version's, which takes some 1,100 to show")
+		require.Positive(t, result.Stages)
 		require.Positive(t, result.Took)
 		require.Positive(t, result.CPU)
 		require.Positive(t, result.Allocs)

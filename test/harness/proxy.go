@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"crypto/rand"
 	"encoding/pem"
 	"log/slog"
 	"net/http"
@@ -20,8 +21,8 @@ import (
 	"github.com/org/l4-canary/test/tally"
 )
 
-// Proxy stands between a program and the API server, with the lab's own credentials: the
-// program needs none.
+// Proxy stands between a program and the API server, with the lab's own credentials,
+// whatever the program's are.
 type Proxy struct {
 	Kubeconfig string // path of the one that leads here
 
@@ -55,7 +56,7 @@ func newProxy(t *testing.T, config *rest.Config, handler func(http.Handler) http
 	require.NoError(t, err)
 	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	passing := &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Header.Del("Authorization") },
 		Transport:     transport,
 		FlushInterval: -1, // watches stream
 		ErrorLog:      quiet,
@@ -73,16 +74,18 @@ func newProxy(t *testing.T, config *rest.Config, handler func(http.Handler) http
 // Cut ends every connection, in the middle of whatever it carries.
 func (p *Proxy) Cut() { p.server.CloseClientConnections() }
 
-// leadingTo is a kubeconfig without a user, since a server asks nobody who he is.
+// leadingTo is a kubeconfig for a server that asks nobody who he is. Over TLS there is a
+// token all the same: without one kubectl would ask for a password.
 func leadingTo(server *httptest.Server) api.Config {
 	const name = "proxy"
-	cluster := &api.Cluster{Server: server.URL}
+	cluster, user := &api.Cluster{Server: server.URL}, &api.AuthInfo{}
 	if authority := server.Certificate(); authority != nil {
 		cluster.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw})
+		user.Token = rand.Text()
 	}
 	return api.Config{
 		Clusters:       map[string]*api.Cluster{name: cluster},
-		AuthInfos:      map[string]*api.AuthInfo{name: {}},
+		AuthInfos:      map[string]*api.AuthInfo{name: user},
 		Contexts:       map[string]*api.Context{name: {Cluster: name, AuthInfo: name}},
 		CurrentContext: name,
 	}

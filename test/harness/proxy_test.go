@@ -4,6 +4,7 @@ package harness
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -21,12 +22,14 @@ import (
 
 const podList = `{"kind":"PodList","apiVersion":"v1","items":[]}`
 
-// apiServer answers each request with as much as it can foresee.
-func apiServer(t *testing.T) *httptest.Server {
+// apiServer answers each request with as much as it can foresee, and knows one user.
+func apiServer(t *testing.T) (*httptest.Server, *rest.Config) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
+		case r.Header.Get("Authorization") != "Bearer of the lab":
+			w.WriteHeader(http.StatusUnauthorized)
 		case r.URL.Query().Has("watch"):
 			_, _ = fmt.Fprint(w, `{"type":"ADDED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}}`+"\n")
 		case r.Method == http.MethodPatch:
@@ -36,7 +39,7 @@ func apiServer(t *testing.T) *httptest.Server {
 		}
 	}))
 	t.Cleanup(server.Close)
-	return server
+	return server, &rest.Config{Host: server.URL, BearerToken: "of the lab"}
 }
 
 // clientOf is a client that has nothing but a kubeconfig.
@@ -52,9 +55,13 @@ func clientOf(t *testing.T, kubeconfig string) kubernetes.Interface {
 // TestTallyCounts sends a client's requests through it.
 func TestTallyCounts(t *testing.T) {
 	t.Parallel()
-	counted, kubeconfig := NewTally(t, &rest.Config{Host: apiServer(t).URL})
+	_, config := apiServer(t)
+	counted, kubeconfig := NewTally(t, config)
+	own, err := clientcmd.LoadFromFile(kubeconfig)
+	require.NoError(t, err)
+	require.NotEmpty(t, own.AuthInfos["proxy"].Token, "else kubectl asks for a password")
 	client := clientOf(t, kubeconfig)
-	_, err := client.CoreV1().Pods("game").List(t.Context(), metav1.ListOptions{})
+	_, err = client.CoreV1().Pods("game").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	events, err := client.CoreV1().Pods("game").Watch(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
@@ -76,9 +83,9 @@ func TestTallyCounts(t *testing.T) {
 // TestProxyCuts: a handler has the last word, and a call that gets no answer has none.
 func TestProxyCuts(t *testing.T) {
 	t.Parallel()
-	server := apiServer(t)
+	server, config := apiServer(t)
 	refused := false
-	proxy := NewProxy(t, &rest.Config{Host: server.URL}, func(passing http.Handler) http.Handler {
+	proxy := NewProxy(t, config, func(passing http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if refused {
 				w.WriteHeader(http.StatusForbidden)
@@ -99,5 +106,10 @@ func TestProxyCuts(t *testing.T) {
 	proxy.Cut()
 	require.NoError(t, list(), "it listens on")
 	server.Close()
-	require.ErrorContains(t, list(), "EOF")
+	own, err := clientcmd.BuildConfigFromFlags("", proxy.Kubeconfig)
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, own.Host+"/version", nil)
+	require.NoError(t, err)
+	_, err = http.DefaultClient.Do(r) //nolint:bodyclose // there is none
+	require.ErrorIs(t, err, io.EOF)
 }
