@@ -15,7 +15,7 @@
 # make fuzz       every fuzz target, ten minutes in all
 # make pictures   the gallery of docs/report.md, from the records of the tests
 # make generate   both action.yml and the README's tables, from internal/config
-# make verify     the documentation against the program: every command in it is run, about 4 minutes
+# make verify     the documentation against the program: every command in it is run, about 3 minutes
 # make vulnerable what of the dependencies is known to be vulnerable and called
 # make archives   what a release offers for download, in dist/
 
