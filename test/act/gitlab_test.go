@@ -47,8 +47,7 @@ func gitlab(t *testing.T, r *rig, workflow string) {
 	p.script(t, "canary", 1)
 	require.JSONEq(t, `{"exit_codes": [1]}`, string(p.job(t, "canary").AllowFailure), "which makes a warning of it")
 	require.Equal(t, "rolled-back", p.variables(t, p.job(t, "canary").Artifacts.Reports["dotenv"])["outcome"])
-	_, failed := p.tests(t, p.job(t, "canary").Artifacts.Reports["junit"])
-	require.NotEmpty(t, failed)
+	require.NotEmpty(t, p.failures(t, p.job(t, "canary").Artifacts.Reports["junit"]))
 	require.Equal(t, old, p.serving(t, "lobby"))
 }
 
@@ -153,8 +152,7 @@ func (p *pipeline) requireReports(t *testing.T, name, headline string) {
 		require.NotEmpty(t, p.read(t, path), path)
 	}
 	require.Contains(t, p.read(t, "report.md"), headline)
-	_, failed := p.tests(t, artifacts.Reports["junit"])
-	require.Empty(t, failed)
+	require.Empty(t, p.failures(t, artifacts.Reports["junit"]))
 }
 
 // requireSections: each section that begins ends, one within another, and none has the

@@ -44,8 +44,7 @@ func jenkins(t *testing.T, r *rig, workflow string) {
 	_, status = finish(t, b.step(t, rollout))
 	require.Equal(t, 1, status, "which makes the build unstable")
 	require.Equal(t, "rolled-back", b.variables(t, "outputs.env")["outcome"])
-	_, failed := b.tests(t, "report.xml")
-	require.NotEmpty(t, failed)
+	require.NotEmpty(t, b.failures(t, "report.xml"))
 	require.Equal(t, first, b.serving(t, "lobby"))
 }
 
@@ -104,9 +103,8 @@ func (b *build) abort(t *testing.T, cmd *exec.Cmd) {
 // requirePublished: there is what the example archives, and its tests have passed.
 func (b *build) requirePublished(t *testing.T) {
 	t.Helper()
-	for _, name := range strings.Split(b.literal(t, `archiveArtifacts artifacts: '(.+?)'`), ", ") {
+	for name := range strings.SplitSeq(b.literal(t, `archiveArtifacts artifacts: '(.+?)'`), ", ") {
 		require.NotEmpty(t, b.read(t, name), name)
 	}
-	_, failed := b.tests(t, b.literal(t, `junit testResults: '(.+?)'`))
-	require.Empty(t, failed)
+	require.Empty(t, b.failures(t, b.literal(t, `junit testResults: '(.+?)'`)))
 }
