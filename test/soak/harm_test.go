@@ -11,9 +11,9 @@ import (
 	"github.com/org/l4-canary/test/harness"
 )
 
-// TestHarm: a rollout answers for what it harmed, also if that is noticed later, and for
+// TestSoakHarm: a rollout answers for what it harmed, also if that is noticed later, and for
 // nothing else.
-func TestHarm(t *testing.T) {
+func TestSoakHarm(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	at := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
