@@ -30,9 +30,9 @@ func (request) speaks(p Protocol) bool { return p == TCP }
 // or more is an error after the answer was read, so that a failing pod still
 // says which version it is.
 func (r request) hold(c *conversation) error {
-	head, err := r.ask(c, "close")
-	if err == nil && head.code >= http.StatusInternalServerError {
-		return fmt.Errorf("status %s", head.status)
+	h, err := r.ask(c, "close")
+	if err == nil && h.code >= http.StatusInternalServerError {
+		return fmt.Errorf("status %s", h.status)
 	}
 	return err
 }

@@ -175,8 +175,8 @@ func (f *held) requests(r request) (Ending, time.Time) {
 // request asks once. Whatever the status, an answer is an answer.
 func (f *held) request(r request) error {
 	f.received = 0
-	head, err := r.ask(&f.conversation, "keep-alive")
-	if err == nil && head.last {
+	h, err := r.ask(&f.conversation, "keep-alive")
+	if err == nil && h.last {
 		return errHangsUp
 	}
 	return err
