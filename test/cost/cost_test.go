@@ -69,30 +69,28 @@ func count(t *testing.T, l *harness.Lab, s scenario) (c Counts) {
 	return c
 }
 
-// measure plays all rounds of one rollout. The program and the script take turns, and who
-// begins changes from round to round.
+// measure plays all rounds of one rollout.
 func measure(t *testing.T, l *harness.Lab, s scenario) Result {
 	t.Helper()
 	result := Result{Asked: s.asked}
-	var last Run // the program's
+	plain, hasty := Pairs{}, Pairs{}
 	for round := range *rounds {
-		ours := func() {
-			namespace := fmt.Sprintf("%s-%d", s.mark, round)
-			place(t, l, s, namespace, func() { last = byProgram(t, l, s, l.Kubeconfig, namespace) })
-			result.Ours = append(result.Ours, last)
-		}
-		hand := func() {
-			namespace := fmt.Sprintf("%s-%d-hand", s.mark, round)
-			place(t, l, s, namespace, func() {
-				result.Hand = append(result.Hand, byScript(t, s, l.Kubeconfig, namespace, last.Report.Each()))
-			})
-		}
-		turns := []func(){ours, hand}
-		for i := range turns {
-			turns[(i+round)%len(turns)]()
+		plain.play(t, l, s, fmt.Sprintf("%s-%d", s.mark, round))
+		if len(s.hasty) > 0 {
+			hasty.play(t, l, s, fmt.Sprintf("%s-%d-hasty", s.mark, round), s.hasty...)
 		}
 	}
+	result.Ours, result.Hand, result.Hasty = plain.Ours, plain.Hand, hasty
 	return result
+}
+
+// play has the program roll out, and then the script, with as many flows as the program took.
+func (p *Pairs) play(t *testing.T, l *harness.Lab, s scenario, namespace string, more ...string) {
+	t.Helper()
+	place(t, l, s, namespace, func() { p.Ours = append(p.Ours, byProgram(t, l, s, l.Kubeconfig, namespace, more...)) })
+	flows := p.Ours[len(p.Ours)-1].Report.Each()
+	namespace += "-hand"
+	place(t, l, s, namespace, func() { p.Hand = append(p.Hand, byScript(t, s, l.Kubeconfig, namespace, flows)) })
 }
 
 // ones are so many.

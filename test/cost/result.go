@@ -23,8 +23,12 @@ type Run struct {
 type Result struct {
 	Asked Asked
 	Ours  []Run // by the program
-	Hand  []Run // by the script, in the same rounds
+	Hand  []Run // by the script, in the same rounds, with as many flows
+	Hasty Pairs // with the program draining as little as the script; empty where it always does
 }
+
+// Pairs are runs of either way, round by round.
+type Pairs struct{ Ours, Hand []Run }
 
 // Counts are the calls of one run of either way, which was not timed.
 type Counts struct {
@@ -61,14 +65,20 @@ func (r Result) overBound() Spread {
 	return spreadOver(r.Ours, func(run Run) float64 { return run.Wall.Seconds() / r.bound(run).Total().Seconds() })
 }
 
+// pairs are the runs of both ways.
+func (r Result) pairs() Pairs { return Pairs{r.Ours, r.Hand} }
+
 // against compares the program with the script, round by round.
-func (r Result) against(ratio func(ours, hand Run) float64) Spread {
-	ratios := make([]float64, len(r.Ours))
-	for i, run := range r.Ours {
-		ratios[i] = ratio(run, r.Hand[i])
+func (p Pairs) against(ratio func(ours, hand Run) float64) Spread {
+	ratios := make([]float64, len(p.Ours))
+	for i, run := range p.Ours {
+		ratios[i] = ratio(run, p.Hand[i])
 	}
 	return SpreadOf(ratios)
 }
+
+// slower is how many times as long as the script the program took.
+func slower(ours, hand Run) float64 { return ours.Wall.Seconds() / hand.Wall.Seconds() }
 
 func wall(run Run) time.Duration { return run.Wall }
 
@@ -78,8 +88,8 @@ func (r Result) working(run Run) time.Duration {
 	return run.Wall - bound.Settle - bound.Drain
 }
 
-// hasty is how long the script takes without settling. It never drains.
-func (r Result) hasty(hand Run) time.Duration {
+// unsettled is how long the script takes without settling. It never drains.
+func (r Result) unsettled(hand Run) time.Duration {
 	return hand.Wall - r.Asked.Settle*time.Duration(len(r.Ours[0].Report.Stages))
 }
 

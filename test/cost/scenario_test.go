@@ -18,6 +18,7 @@ type scenario struct {
 	mark    string // in the page
 	asked   Asked
 	args    []string // of the program, beside cluster, namespace and reports
+	hasty   []string // and with these it drains as little as the script; nil: it does so anyway
 	script  string
 	prepare func(t *testing.T, l *harness.Lab, namespace string) // what is there before either begins
 	stages  int                                                  // that are sampled, the baseline among them
@@ -37,6 +38,7 @@ func scenarios() []scenario {
 				"--manifests", "testdata/manifests/seed", "--stable", "old-nginx", "--stable-pattern", `(?m)^old$`, "--canary-pattern", `(?m)^new$`,
 				"--max-surge", "4", "--steps", "50,80,100", "--rate", "200", "--settle", "2s", "--drain", "5s",
 			},
+			hasty:   []string{"--removal", "terminate", "--drain", "0s"},
 			prepare: func(*testing.T, *harness.Lab, string) {},
 		},
 		{
