@@ -36,9 +36,9 @@ func TestMariaDB(t *testing.T) {
 	for _, b := range all {
 		data := filepath.Join(b.dir, "data")
 		command(t, "", "mariadb-install-db", "--no-defaults", "--user=root", "--auth-root-authentication-method=normal",
-			"--skip-test-db", "--datadir="+data)
+			"--skip-test-db", "--datadir="+data, "--tmpdir="+b.dir) // a server that starts clears it
 		certificate(t, b.dir, b.name)
-		n.start(t, b.dir, "mariadbd", "--no-defaults", "--ssl-cert="+filepath.Join(b.dir, "cert.pem"), "--ssl-key="+filepath.Join(b.dir, "key.pem"), "--user=root", "--datadir="+data, "--socket="+filepath.Join(b.dir, "socket"),
+		n.start(t, b.dir, "mariadbd", "--no-defaults", "--ssl-cert="+filepath.Join(b.dir, "cert.pem"), "--ssl-key="+filepath.Join(b.dir, "key.pem"), "--user=root", "--datadir="+data, "--tmpdir="+b.dir, "--socket="+filepath.Join(b.dir, "socket"),
 			"--pid-file="+filepath.Join(b.dir, "pid"), "--bind-address="+b.address, "--version=10.11.19-"+b.name,
 			"--innodb-buffer-pool-size=16M", "--performance-schema=on", "--max-connect-errors=100")
 	}
