@@ -68,12 +68,11 @@ func (r request) ask(c *conversation, connection string) (head, error) {
 		}
 		return head{}, fmt.Errorf("reading the response: %w", err)
 	}
-	if heard, err := c.reader.Peek(c.reader.Buffered()); err == nil {
-		if h, size, ok := inOnePiece(heard); ok {
-			c.answer = bytes.Clone(heard[:size])
-			_, err = c.reader.Discard(size)
-			return h, err
-		}
+	heard, _ := c.reader.Peek(c.reader.Buffered()) // what is there needs no reading
+	if h, size, ok := inOnePiece(heard); ok {
+		c.answer = bytes.Clone(heard[:size])
+		_, err := c.reader.Discard(size)
+		return h, err
 	}
 	return c.parse()
 }

@@ -73,14 +73,12 @@ func count(t *testing.T, l *harness.Lab, s scenario) (c Counts) {
 func measure(t *testing.T, l *harness.Lab, s scenario) Result {
 	t.Helper()
 	result := Result{Asked: s.asked}
-	plain, hasty := Pairs{}, Pairs{}
 	for round := range *rounds {
-		plain.play(t, l, s, fmt.Sprintf("%s-%d", s.mark, round))
+		result.play(t, l, s, fmt.Sprintf("%s-%d", s.mark, round))
 		if len(s.hasty) > 0 {
-			hasty.play(t, l, s, fmt.Sprintf("%s-%d-hasty", s.mark, round), s.hasty...)
+			result.Hasty.play(t, l, s, fmt.Sprintf("%s-%d-hasty", s.mark, round), s.hasty...)
 		}
 	}
-	result.Ours, result.Hand, result.Hasty = plain.Ours, plain.Hand, hasty
 	return result
 }
 

@@ -49,13 +49,13 @@ func (r Result) times(t *page.Table) {
 		over := p.against(slower)
 		row(name+" ÷ by hand", over, ratio, fmt.Sprintf("less than %.2f", mostOverHand), yes(over.Median < mostOverHand))
 	}
-	beside("l4-canary", r.pairs())
+	beside("l4-canary", r.Pairs)
 	if len(r.Hasty.Ours) > 0 {
 		times("l4-canary that drains nothing either", r.Hasty.Ours, wall)
 		times("by hand, with as many flows", r.Hasty.Hand, wall)
 		beside("l4-canary that drains nothing either", r.Hasty)
 	}
-	row("l4-canary ÷ by hand, if neither settled nor drained", r.pairs().against(func(ours, hand Run) float64 {
+	row("l4-canary ÷ by hand, if neither settled nor drained", r.against(func(ours, hand Run) float64 {
 		return r.working(ours).Seconds() / r.unsettled(hand).Seconds()
 	}), ratio)
 }

@@ -29,8 +29,10 @@ func aResult() Result {
 	const s = time.Second
 	return Result{
 		Asked: Asked{Settle: 2 * s, Drain: 5 * s},
-		Ours:  []Run{aRun(20), aRun(24), aRun(19)},
-		Hand:  []Run{{Wall: 40 * s, Memory: 60 << 20}, {Wall: 20 * s, Memory: 60 << 20}, {Wall: 38 * s, Memory: 60 << 20}},
+		Pairs: Pairs{
+			Ours: []Run{aRun(20), aRun(24), aRun(19)},
+			Hand: []Run{{Wall: 40 * s, Memory: 60 << 20}, {Wall: 20 * s, Memory: 60 << 20}, {Wall: 38 * s, Memory: 60 << 20}},
+		},
 	}
 }
 

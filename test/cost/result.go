@@ -19,16 +19,18 @@ type Run struct {
 	Pods   []Pod
 }
 
-// Result is how long one rollout took, in all rounds and by both ways.
-type Result struct {
-	Asked Asked
-	Ours  []Run // by the program
-	Hand  []Run // by the script, in the same rounds, with as many flows
-	Hasty Pairs // with the program draining as little as the script; empty where it always does
+// Pairs are runs of one rollout by both ways, round by round.
+type Pairs struct {
+	Ours []Run // by the program
+	Hand []Run // by the script, with as many flows
 }
 
-// Pairs are runs of either way, round by round.
-type Pairs struct{ Ours, Hand []Run }
+// Result is how long one rollout took.
+type Result struct {
+	Asked Asked
+	Pairs
+	Hasty Pairs // with the program draining as little as the script; empty where it always does
+}
 
 // Counts are the calls of one run of either way, which was not timed.
 type Counts struct {
@@ -64,9 +66,6 @@ func (r Result) bound(run Run) Bound {
 func (r Result) overBound() Spread {
 	return spreadOver(r.Ours, func(run Run) float64 { return run.Wall.Seconds() / r.bound(run).Total().Seconds() })
 }
-
-// pairs are the runs of both ways.
-func (r Result) pairs() Pairs { return Pairs{r.Ours, r.Hand} }
 
 // against compares the program with the script, round by round.
 func (p Pairs) against(ratio func(ours, hand Run) float64) Spread {
