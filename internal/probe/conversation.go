@@ -12,7 +12,8 @@ import (
 )
 
 // socket is what an exchange talks over: on Linux a file in Go's poller, which
-// costs a third of a net.Conn; elsewhere a net.Conn.
+// costs a third of a net.Conn, or one that a lone worker waits for itself; elsewhere
+// a net.Conn.
 type socket interface {
 	io.ReadWriteCloser
 	SetDeadline(t time.Time) error
@@ -29,6 +30,7 @@ type conversation struct {
 	deadline time.Time // of the whole flow
 	due      time.Time // of the phase it is in, never after the deadline
 	dialer   dialer
+	alone    bool // no other worker's flows are under way: how it waits is chosen for that
 
 	buffer   []byte    // of MaxAnswer bytes
 	received int       // bytes of it that were heard
@@ -173,13 +175,13 @@ func (c *conversation) part(e Exchange) {
 	}
 }
 
-// cut closes the socket whatever goes on, and every later one.
+// cut ends the socket whatever goes on, and every later one.
 func (c *conversation) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
 	if c.socket != nil {
-		_ = c.socket.Close() // whoever talks on it gets the error
+		interrupt(c.socket)
 	}
 }
 

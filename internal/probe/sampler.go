@@ -226,9 +226,11 @@ func (r *run) take(ctx context.Context) (slot, bool) {
 }
 
 // alone yields the flows of the one worker there is, which runs in the very loop that
-// yields: to wake somebody for each flow would cost a tenth of what a flow costs.
+// yields, and waits for its sockets itself: to wake somebody for each flow would cost a
+// fifth of what a flow costs.
 func (r *run) alone(ctx context.Context, yield func(Flow) bool) {
 	w := newWorker(r)
+	w.conversation.alone = true
 	defer whenDone(ctx, w.conversation.cut)()
 	for s, ok := r.take(ctx); ok; s, ok = r.take(ctx) {
 		flow := w.flow(ctx, s)

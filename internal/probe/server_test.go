@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +72,23 @@ func portOf(tb testing.TB, address net.Addr) uint16 {
 	parsed, err := netip.ParseAddrPort(address.String())
 	require.NoError(tb, err)
 	return parsed.Port()
+}
+
+// fullQueue is a port where a connection is neither accepted nor refused.
+func fullQueue(tb testing.TB) uint16 {
+	tb.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, syscall.Close(fd)) })
+	require.NoError(tb, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(tb, syscall.Listen(fd, 0))
+	name, err := syscall.Getsockname(fd)
+	require.NoError(tb, err)
+	port := name.(*syscall.SockaddrInet4).Port
+	filler, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", netip.AddrPortFrom(loopback()[0], uint16(port)).String())
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, filler.Close()) })
+	return uint16(port)
 }
 
 // say writes a text and hangs up.

@@ -19,6 +19,7 @@ type dialer struct {
 	target  syscall.Sockaddr
 	outcome error
 	connect func(fd uintptr) bool // made once
+	waiting waiting               // the socket, where the worker is alone
 }
 
 // open gives the conversation a socket that is bound to the source port and
@@ -41,17 +42,26 @@ func (c *conversation) open(source uint16) error {
 		_ = syscall.Close(fd) // nothing was sent on it that could be lost
 		return err
 	}
-	file := os.NewFile(uintptr(fd), "")
-	if err := c.keep(file); err != nil {
+	s := c.dialer.adopt(fd, c.alone)
+	if err := c.keep(s); err != nil {
 		return err
 	}
-	if err := file.SetDeadline(c.due); err != nil {
+	if err := s.SetDeadline(c.due); err != nil {
 		return localError("watching a socket", err)
 	}
 	if !pending {
 		return nil
 	}
-	return c.connected(file)
+	return c.connected(s)
+}
+
+// adopt makes a socket of a descriptor.
+func (d *dialer) adopt(fd int, alone bool) socket {
+	if !alone {
+		return os.NewFile(uintptr(fd), "")
+	}
+	d.waiting = waiting{fd: fd}
+	return &d.waiting
 }
 
 // dial binds and begins to connect. It reports whether the connection is still
@@ -92,18 +102,14 @@ func begun(err error) (pending bool, _ error) {
 
 // connected waits for a connection that has begun. Connecting again asks how it
 // went without another packet: nil once it stands, EALREADY while it does not.
-func (c *conversation) connected(file *os.File) error {
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return localError("watching a socket", err)
-	}
+func (c *conversation) connected(s socket) error {
 	if c.dialer.connect == nil {
 		c.dialer.connect = func(fd uintptr) bool {
 			c.dialer.outcome = syscall.Connect(int(fd), c.dialer.target)
 			return !errors.Is(c.dialer.outcome, syscall.EALREADY) && !errors.Is(c.dialer.outcome, syscall.EINPROGRESS)
 		}
 	}
-	if err := raw.Write(c.dialer.connect); err != nil {
+	if err := until(s, c.dialer.connect); err != nil {
 		return err
 	}
 	if errors.Is(c.dialer.outcome, syscall.EISCONN) {
@@ -112,13 +118,43 @@ func (c *conversation) connected(file *os.File) error {
 	return c.dialer.outcome
 }
 
-// control does something to a socket's descriptor.
-func control(s socket, do func(fd int) error) error {
+// until tries something on a socket's descriptor until it is done, and waits in between for
+// the socket to take more.
+func until(s socket, done func(fd uintptr) bool) error {
+	if w, ok := s.(*waiting); ok {
+		return w.until(done)
+	}
+	raw, err := rawOf(s)
+	if err != nil {
+		return localError("watching a socket", err)
+	}
+	return raw.Write(done)
+}
+
+// rawOf is a socket of Go's poller as system calls see it.
+func rawOf(s socket) (syscall.RawConn, error) {
 	file, ok := s.(syscall.Conn)
 	if !ok {
-		return errors.ErrUnsupported
+		return nil, errors.ErrUnsupported
 	}
-	raw, err := file.SyscallConn()
+	return file.SyscallConn()
+}
+
+// interrupt ends what is going on on a socket: whoever talks on it gets an error.
+func interrupt(s socket) {
+	if w, ok := s.(*waiting); ok {
+		w.wake()
+		return
+	}
+	_ = s.Close() // whoever talks on it gets the error
+}
+
+// control does something to a socket's descriptor.
+func control(s socket, do func(fd int) error) error {
+	if w, ok := s.(*waiting); ok {
+		return do(w.fd)
+	}
+	raw, err := rawOf(s)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,9 @@ func (c *conversation) open(source uint16) error {
 	return s.SetDeadline(c.due)
 }
 
+// interrupt ends what is going on on a socket: whoever talks on it gets an error.
+func interrupt(s socket) { _ = s.Close() }
+
 // finish says that nothing more will be said.
 func finish(s socket) error {
 	if conn, ok := s.(*net.TCPConn); ok {

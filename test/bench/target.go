@@ -10,38 +10,42 @@ import (
 
 // target is what a figure should be on two cores that have nothing else to do.
 type target struct {
-	kind   kind
-	what   string
-	limit  float64
-	most   bool // the limit is the most that it may be; else the least
-	format func(float64) string
-	figure func(b bench, m measured) float64
+	kind    kind
+	workers int
+	what    string
+	limit   float64
+	most    bool // the limit is the most that it may be; else the least
+	format  func(float64) string
+	figure  func(b bench, m measured) float64
 }
 
 // aims are all targets.
 func aims() []target {
 	factor := func(x float64) string { return fmt.Sprintf("%.2f ×", x) }
 	number := func(x float64) string { return fmt.Sprintf("%.1f", x) }
-	return []target{
-		{kind: greeting, what: "TCP samples a second, 16 workers", limit: 5000, format: thousands,
-			figure: func(b bench, m measured) float64 { return m.speed() }},
-		{kind: datagram, what: "UDP samples a second, 16 workers", limit: 12000, format: thousands,
-			figure: func(b bench, m measured) float64 { return m.speed() }},
-		{kind: greeting, what: "CPU of a TCP sample, 16 workers, µs", limit: 150, most: true, format: thousands,
-			figure: func(b bench, m measured) float64 { return float64(m.cost().Microseconds()) }},
-		{kind: greeting, what: "allocations of a TCP sample", limit: 30, most: true, format: number,
-			figure: func(b bench, m measured) float64 { return m.median(allocations) }},
-		{kind: request, what: "HTTP, 16 workers, the faster of wrk and ab", limit: 0.8, format: factor,
-			figure: func(b bench, m measured) float64 { return middle(b.against(m, "wrk", "ab")) }},
-		{kind: request, what: "HTTP, 16 workers, fortio", limit: 1, format: factor,
-			figure: func(b bench, m measured) float64 { return middle(b.against(m, "fortio")) }},
+	speed := func(_ bench, m measured) float64 { return m.speed() }
+	beside := func(tools ...string) func(bench, measured) float64 {
+		return func(b bench, m measured) float64 { return middle(b.against(m, tools...)) }
 	}
+	var all []target
+	for _, workers := range []int{1, 16} {
+		all = append(all,
+			target{kind: greeting, workers: workers, what: "TCP samples a second", limit: 5000, format: thousands, figure: speed},
+			target{kind: datagram, workers: workers, what: "UDP samples a second", limit: 12000, format: thousands, figure: speed},
+			target{kind: request, workers: workers, what: "HTTP, the faster of wrk and ab", limit: 0.8, format: factor, figure: beside("wrk", "ab")},
+			target{kind: request, workers: workers, what: "HTTP, fortio", limit: 1, format: factor, figure: beside("fortio")})
+	}
+	return append(all,
+		target{kind: greeting, workers: 16, what: "CPU of a TCP sample, µs", limit: 150, most: true, format: thousands,
+			figure: func(_ bench, m measured) float64 { return float64(m.cost().Microseconds()) }},
+		target{kind: greeting, workers: 16, what: "allocations of a TCP sample", limit: 30, most: true, format: number,
+			figure: func(_ bench, m measured) float64 { return m.median(allocations) }})
 }
 
-// of is the sampler's turn with sixteen workers.
-func (b bench) of(k kind) (measured, bool) {
+// of is the sampler's turn with so many workers.
+func (b bench) of(k kind, workers int) (measured, bool) {
 	for _, m := range b.turns {
-		if m.tool == nil && m.kind == k && m.workers == 16 {
+		if m.tool == nil && m.kind == k && m.workers == workers {
 			return m, true
 		}
 	}
@@ -50,9 +54,9 @@ func (b bench) of(k kind) (measured, bool) {
 
 // targets holds the figures against what they should be.
 func (b bench) targets(t *page.Table) {
-	t.Head(1, "target", "wanted", "measured", "met")
+	t.Head(1, "target", "workers", "wanted", "measured", "met")
 	for _, a := range aims() {
-		m, played := b.of(a.kind)
+		m, played := b.of(a.kind, a.workers)
 		if !played { // as -only said
 			continue
 		}
@@ -63,6 +67,6 @@ func (b bench) targets(t *page.Table) {
 		if got >= a.limit && !a.most || got <= a.limit && a.most {
 			met = "yes"
 		}
-		t.Row(a.what, wanted, a.format(got), met)
+		t.Row(a.what, fmt.Sprint(a.workers), wanted, a.format(got), met)
 	}
 }

@@ -75,20 +75,17 @@ func measure(t *testing.T, l *harness.Lab, s scenario) Result {
 	result := Result{Asked: s.asked}
 	for round := range *rounds {
 		result.play(t, l, s, fmt.Sprintf("%s-%d", s.mark, round))
-		if len(s.hasty) > 0 {
-			result.Hasty.play(t, l, s, fmt.Sprintf("%s-%d-hasty", s.mark, round), s.hasty...)
-		}
 	}
 	return result
 }
 
 // play has the program roll out, and then the script, with as many flows as the program took.
-func (p *Pairs) play(t *testing.T, l *harness.Lab, s scenario, namespace string, more ...string) {
+func (r *Result) play(t *testing.T, l *harness.Lab, s scenario, namespace string) {
 	t.Helper()
-	place(t, l, s, namespace, func() { p.Ours = append(p.Ours, byProgram(t, l, s, l.Kubeconfig, namespace, more...)) })
-	flows := p.Ours[len(p.Ours)-1].Report.Each()
+	place(t, l, s, namespace, func() { r.Ours = append(r.Ours, byProgram(t, l, s, l.Kubeconfig, namespace)) })
+	flows := r.Ours[len(r.Ours)-1].Report.Each()
 	namespace += "-hand"
-	place(t, l, s, namespace, func() { p.Hand = append(p.Hand, byScript(t, s, l.Kubeconfig, namespace, flows)) })
+	place(t, l, s, namespace, func() { r.Hand = append(r.Hand, byScript(t, s, l.Kubeconfig, namespace, flows)) })
 }
 
 // ones are so many.

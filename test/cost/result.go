@@ -19,17 +19,11 @@ type Run struct {
 	Pods   []Pod
 }
 
-// Pairs are runs of one rollout by both ways, round by round.
-type Pairs struct {
-	Ours []Run // by the program
-	Hand []Run // by the script, with as many flows
-}
-
-// Result is how long one rollout took.
+// Result are runs of one rollout by both ways, round by round.
 type Result struct {
 	Asked Asked
-	Pairs
-	Hasty Pairs // with the program draining as little as the script; empty where it always does
+	Ours  []Run // by the program
+	Hand  []Run // by the script, with as many flows
 }
 
 // Counts are the calls of one run of either way, which was not timed.
@@ -68,10 +62,10 @@ func (r Result) overBound() Spread {
 }
 
 // against compares the program with the script, round by round.
-func (p Pairs) against(ratio func(ours, hand Run) float64) Spread {
-	ratios := make([]float64, len(p.Ours))
-	for i, run := range p.Ours {
-		ratios[i] = ratio(run, p.Hand[i])
+func (r Result) against(ratio func(ours, hand Run) float64) Spread {
+	ratios := make([]float64, len(r.Ours))
+	for i, run := range r.Ours {
+		ratios[i] = ratio(run, r.Hand[i])
 	}
 	return SpreadOf(ratios)
 }

@@ -18,17 +18,16 @@ type scenario struct {
 	mark    string // in the page
 	asked   Asked
 	args    []string // of the program, beside cluster, namespace and reports
-	hasty   []string // and with these it drains as little as the script; nil: it does so anyway
 	script  string
 	prepare func(t *testing.T, l *harness.Lab, namespace string) // what is there before either begins
 	stages  int                                                  // that are sampled, the baseline among them
 	ports   int                                                  // of the Service, all of which the script asks
 }
 
-// scenarios are what is measured. The seed is rolled out with the inputs of the demo. Ten
-// pods have what is the default, but for the surge, which is what the script takes, and
-// for the rate: the script asks as fast as it can, and the program is not to be held back
-// below that.
+// scenarios are what is measured. The seed is rolled out with the inputs of the demo, ten
+// pods with what is the default, but for the surge, which is what the script takes. The
+// rate is another: the script asks as fast as it can, and the program is not to be held
+// back below that.
 func scenarios() []scenario {
 	return []scenario{
 		{
@@ -36,9 +35,8 @@ func scenarios() []scenario {
 			asked: Asked{Settle: 2 * time.Second, Drain: 5 * time.Second},
 			args: []string{
 				"--manifests", "testdata/manifests/seed", "--stable", "old-nginx", "--stable-pattern", `(?m)^old$`, "--canary-pattern", `(?m)^new$`,
-				"--max-surge", "4", "--steps", "50,80,100", "--rate", "200", "--settle", "2s", "--drain", "5s",
+				"--max-surge", "4", "--steps", "50,80,100", "--rate", "1000", "--settle", "2s", "--drain", "5s",
 			},
-			hasty:   []string{"--removal", "terminate", "--drain", "0s"},
 			prepare: func(*testing.T, *harness.Lab, string) {},
 		},
 		{

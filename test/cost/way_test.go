@@ -43,12 +43,12 @@ func timed(t *testing.T, environ []string, argv ...string) (Run, string) {
 	return Run{Wall: ended.Sub(began), Memory: memory, CPU: cpu, Parts: said.Parts(began, ended)}, said.String()
 }
 
-// byProgram rolls out in a namespace that is prepared. More are further arguments.
-func byProgram(t *testing.T, l *harness.Lab, s scenario, kubeconfig, namespace string, more ...string) Run {
+// byProgram rolls out in a namespace that is prepared.
+func byProgram(t *testing.T, l *harness.Lab, s scenario, kubeconfig, namespace string) Run {
 	t.Helper()
 	sight, stop := observe(t, l, namespace)
 	name := filepath.Join(t.TempDir(), "report.json")
-	argv := append([]string{"bin/l4-canary", "run", "--kubeconfig", kubeconfig, "--namespace", namespace, "--report-json", name}, slices.Concat(s.args, more)...)
+	argv := append([]string{"bin/l4-canary", "run", "--kubeconfig", kubeconfig, "--namespace", namespace, "--report-json", name}, s.args...)
 	run, said := timed(t, environment(t), argv...)
 	stop()
 	run.Pods = sight.Pods()
