@@ -121,23 +121,17 @@ func (c *conversation) connected(s socket) error {
 // until tries something on a socket's descriptor until it is done, and waits in between for
 // the socket to take more.
 func until(s socket, done func(fd uintptr) bool) error {
-	if w, ok := s.(*waiting); ok {
-		return w.until(done)
+	switch s := s.(type) {
+	case *waiting:
+		return s.until(done)
+	case *os.File:
+		raw, err := s.SyscallConn()
+		if err != nil {
+			return localError("watching a socket", err)
+		}
+		return raw.Write(done)
 	}
-	raw, err := rawOf(s)
-	if err != nil {
-		return localError("watching a socket", err)
-	}
-	return raw.Write(done)
-}
-
-// rawOf is a socket of Go's poller as system calls see it.
-func rawOf(s socket) (syscall.RawConn, error) {
-	file, ok := s.(syscall.Conn)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	return file.SyscallConn()
+	return localError("watching a socket", errors.ErrUnsupported)
 }
 
 // interrupt ends what is going on on a socket: whoever talks on it gets an error.
@@ -154,7 +148,11 @@ func control(s socket, do func(fd int) error) error {
 	if w, ok := s.(*waiting); ok {
 		return do(w.fd)
 	}
-	raw, err := rawOf(s)
+	file, ok := s.(syscall.Conn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := file.SyscallConn()
 	if err != nil {
 		return err
 	}
