@@ -126,6 +126,7 @@ func (c *Command) connect(o config.Place, say func(string, ...any)) (connection,
 	if err != nil {
 		return connection{}, usage(fmt.Errorf("%s cannot be used: %w", found.Source, err))
 	}
+	client.Say = say
 	return connection{found, client}, nil
 }
 

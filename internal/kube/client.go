@@ -41,8 +41,12 @@ type Client struct {
 
 	config *rest.Config // to talk to pods through the API server; nil: not that way
 
-	held     atomic.Pointer[Lease] // without which nothing is written; nil before one is acquired
-	answered atomic.Bool           // the API server has, once
+	// Say hears when the API server fails a request that is sent again, and when it answers
+	// after that; set it before the first request. nil: nobody hears.
+	Say func(message string, args ...any)
+
+	held  atomic.Pointer[Lease] // without which nothing is written; nil before one is acquired
+	reach reach
 }
 
 // NewClient makes a client that identifies itself as userAgent.
@@ -58,7 +62,7 @@ func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	client := &Client{config: rest.CopyConfig(config)}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return insistence{sense{patience{fence{next, &client.held}}}, &client.answered}
+		return insistence{sense{patience{fence{next, &client.held}}}, &client.reach, client.say}
 	})
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -71,6 +75,13 @@ func NewClient(config *rest.Config, userAgent string) (*Client, error) {
 	client.Typed, client.Dynamic = typed, dyn
 	client.Mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(typed.Discovery()))
 	return client, nil
+}
+
+// say tells whoever listens.
+func (c *Client) say(message string, args ...any) {
+	if c.Say != nil {
+		c.Say(message, args...)
+	}
 }
 
 // Live is what is in a namespace before the rollout.

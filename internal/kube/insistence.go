@@ -22,8 +22,15 @@ const repeatFor = answersIn + 15*time.Second
 //
 // Answers with Retry-After are left to client-go, which does as they say.
 type insistence struct {
-	next     http.RoundTripper
-	answered *atomic.Bool // one that has never answered may be none: the address is wrong, or a proxy lacks
+	next  http.RoundTripper
+	reach *reach
+	say   func(message string, args ...any)
+}
+
+// reach is what is known of the way to the API server.
+type reach struct {
+	answered atomic.Bool // one that has never answered may be none: the address is wrong, or a proxy lacks
+	lost     atomic.Bool // it has failed a request since
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -31,13 +38,10 @@ func (i insistence) RoundTrip(request *http.Request) (*http.Response, error) {
 	began := time.Now()
 	response, err := i.next.RoundTrip(request)
 	for _, after := range repeatAfter {
-		if !failed(response, err) {
-			i.answered.Store(true)
+		if !failed(response, err) || !i.reach.answered.Load() || !repeatable(request) || time.Since(began) >= repeatFor || !pause(request.Context(), after) {
 			break
 		}
-		if !i.answered.Load() || !repeatable(request) || time.Since(began) >= repeatFor || !pause(request.Context(), after) {
-			break
-		}
+		i.lost(request, response, err)
 		again, bodyErr := copyOf(request)
 		if bodyErr != nil {
 			break
@@ -47,7 +51,30 @@ func (i insistence) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 		response, err = i.next.RoundTrip(again)
 	}
+	if !failed(response, err) {
+		i.answered()
+	}
 	return response, err
+}
+
+// lost says, once, that a request failed.
+func (i insistence) lost(request *http.Request, response *http.Response, err error) {
+	if i.reach.lost.Swap(true) {
+		return
+	}
+	why := []any{"error", err}
+	if err == nil {
+		why = []any{"status", response.Status}
+	}
+	i.say("the API server failed a request, which is sent again", append([]any{"request", request.Method + " " + request.URL.Path}, why...)...)
+}
+
+// answered takes note of an answer.
+func (i insistence) answered() {
+	i.reach.answered.Store(true)
+	if i.reach.lost.Swap(false) {
+		i.say("the API server answers again")
+	}
 }
 
 // failed reports whether a request failed in a way that says nothing of the request.

@@ -3,10 +3,10 @@ package kube
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +45,7 @@ func (s *script) RoundTrip(request *http.Request) (*http.Response, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
-	response := &http.Response{StatusCode: e.status, Header: http.Header{}, Body: closing{strings.NewReader(""), func() { s.closed++ }}}
+	response := &http.Response{StatusCode: e.status, Status: fmt.Sprint(e.status, " ", http.StatusText(e.status)), Header: http.Header{}, Body: closing{strings.NewReader(""), func() { s.closed++ }}}
 	if e.retryAfter != "" {
 		response.Header.Set("Retry-After", e.retryAfter)
 	}
@@ -99,8 +99,8 @@ func TestInsistence(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{ends: row.ends}
-				i := insistence{s, &atomic.Bool{}}
-				i.answered.Store(!row.silent)
+				i := insistence{s, &reach{}, quiet}
+				i.reach.answered.Store(!row.silent)
 				request, err := http.NewRequestWithContext(t.Context(), row.method, "https://api"+row.path, strings.NewReader("what it says"))
 				require.NoError(t, err)
 				response, err := i.RoundTrip(request)
@@ -135,7 +135,7 @@ func TestInsistenceBeginsWithTheFirstAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{ends: []end{{err: io.EOF}, {status: http.StatusForbidden}, {err: io.EOF}, {status: http.StatusOK}}}
-		i := insistence{s, &atomic.Bool{}}
+		i := insistence{s, &reach{}, quiet}
 		get := func() (int, error) {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api/version", http.NoBody)
 			require.NoError(t, err)
@@ -160,8 +160,8 @@ func TestInsistenceBeginsWithTheFirstAnswer(t *testing.T) {
 func TestInsistenceEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		i := insistence{&script{ends: []end{{err: errors.New("connection refused")}}}, &atomic.Bool{}}
-		i.answered.Store(true)
+		i := insistence{&script{ends: []end{{err: errors.New("connection refused")}}}, &reach{}, quiet}
+		i.reach.answered.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api/version", http.NoBody)
@@ -173,5 +173,28 @@ func TestInsistenceEndsWithItsCaller(t *testing.T) {
 
 		request.Body, request.GetBody = io.NopCloser(strings.NewReader("once")), nil
 		require.False(t, repeatable(request), "its body can be read once")
+	})
+}
+
+// quiet is for those who listen to nothing.
+func quiet(string, ...any) {}
+
+// TestInsistenceSaysThatItIsAway: once, and once when the API server is back.
+func TestInsistenceSaysThatItIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused, busy, ok := end{err: errors.New("connection refused")}, end{status: http.StatusServiceUnavailable}, end{status: http.StatusOK}
+		var said []string
+		say := func(message string, args ...any) { said = append(said, fmt.Sprint(append([]any{message}, args...)...)) }
+		i := insistence{&script{ends: []end{ok, refused, refused, refused, refused, refused, ok, busy, ok}}, &reach{}, say}
+		for range 4 { // the second is given up
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api/version", http.NoBody)
+			require.NoError(t, err)
+			if response, err := i.RoundTrip(request); err == nil {
+				require.NoError(t, response.Body.Close())
+			}
+		}
+		away, back := "the API server failed a request, which is sent againrequestGET /version", "the API server answers again"
+		require.Equal(t, []string{away + "errorconnection refused", back, away + "status503 Service Unavailable", back}, said)
 	})
 }
