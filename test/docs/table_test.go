@@ -26,7 +26,7 @@ func table() []group {
 			{Key{"docs/speed.md", "make bench-start                          # beside Node.js, which other actions are made of"}, foreseen},
 			{Key{"docs/reliability.md", "make soak                                         # the tables on stdout"}, foreseen},
 			{Key{"docs/hostile.md", "make fuzz                          # the table below on stdout, in ten minutes"}, foreseen},
-			{Key{"docs/cost.md", "make bench-rollout                        # the tables at the end of the log, in about half an hour"}, foreseen},
+			{Key{"docs/cost.md", "make bench-rollout                        # the tables at the end of the log, in about a quarter of an hour"}, foreseen},
 		}},
 		{"gosec", true, linter, []entry{
 			{Key{"docs/security.md", "golangci-lint run --enable-only gosec --tests=false ./cmd/... ./internal/..."}, explained},
