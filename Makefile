@@ -92,6 +92,7 @@ test: unit lab-e2e e2e
 unit: packages
 	CGO_ENABLED=1 go test -race ./...
 	cd lab && CGO_ENABLED=1 go test -race ./...
+	go test -tags e2e -run TestEveryBlock ./test/docs
 
 # The first run builds Kubernetes, which takes about ten minutes and says so.
 kubernetes: bin/lab
@@ -170,7 +171,7 @@ bin/fortio: test/bench/fortio/go.mod test/bench/fortio/go.sum
 bench-packages:
 	@test/packages.sh wrk:wrk ab:apache2-utils ip:iproute2 unshare:util-linux
 
-# A whole rollout, timed and counted, in turns with the same by hand: about half an hour.
+# A whole rollout, timed and counted, in turns with the same by hand: about a quarter of an hour.
 # BENCH_FLAGS are -update, -rounds and -only.
 bench-rollout: build kubernetes packages rollout-packages bin/kubectl
 	go test -tags e2e -count=1 -timeout 60m -v -run TestCost ./test/cost $(BENCH_FLAGS)

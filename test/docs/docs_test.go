@@ -27,6 +27,9 @@ type group struct {
 	entries []entry
 }
 
+// TestEveryBlock has an entry for every block, and no other.
+func TestEveryBlock(t *testing.T) { match(t, table()) }
+
 // TestAlone runs what needs no cluster, one after the other. A block that nothing runs
 // fails it, before anything else is done.
 func TestAlone(t *testing.T) {
