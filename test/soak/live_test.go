@@ -31,7 +31,7 @@ type live struct {
 	record  bool // the Lease of the last rollout is there
 	users   []*harness.Users
 	left    *harness.Departures
-	harm    harm // of the last rollout that did any
+	harms   harms
 }
 
 // deploy makes the first version of a Service live, as anybody would have, and lets users

@@ -49,18 +49,26 @@ func (w *world) moved(loss harness.Loss) bool {
 	return loss.Protocol == "udp" && slices.ContainsFunc(w.unready, func(u span) bool { return u.has(loss.Ended) })
 }
 
-// harm is a rollout whose new version failed its users, who may notice that when it is over.
+// harm is a rollout whose new version failed its users, who may notice that when it is over,
+// and another harms them already.
 type harm struct {
 	span
 	spared []string // pods that were there before
 }
 
-// lost reports whether a new flow is among the harm.
-func (h harm) lost(loss harness.Loss) bool { return h.has(loss.Began) }
+// harms are those of all rollouts of a Service.
+type harms []harm
+
+// lost reports whether a new flow is among the harm of any.
+func (all harms) lost(loss harness.Loss) bool {
+	return slices.ContainsFunc(all, func(h harm) bool { return h.has(loss.Began) })
+}
 
 // cut reports whether a conversation is.
-func (h harm) cut(loss harness.Loss) bool {
-	return h.has(loss.Began) && !slices.Contains(h.spared, loss.Pod)
+func (all harms) cut(loss harness.Loss) bool {
+	return slices.ContainsFunc(all, func(h harm) bool {
+		return h.has(loss.Began) && !slices.Contains(h.spared, loss.Pod)
+	})
 }
 
 // scene is one rollout under way, and what happens to it.

@@ -102,7 +102,7 @@ func (w *world) carry(t *testing.T, r Rollout) Result {
 		res.Problems = append(res.Problems, fmt.Sprintf("%d events for %d stages", res.Events, len(end.Stages)))
 	}
 	if r.Fault.Harmful {
-		s.harm = harm{span{end.Began, time.Now()}, old}
+		s.harms = append(s.harms, harm{span{end.Began, time.Now()}, old})
 	}
 	for _, service := range w.services {
 		for _, users := range service.users {
@@ -140,7 +140,7 @@ func (s *scene) judge(res *Result, service *live, met harness.Met) {
 	res.Flows, res.Astray = res.Flows+met.Opened, res.Astray+astray
 	for _, loss := range met.Lost {
 		switch {
-		case s.out(loss) || service.harm.lost(loss):
+		case s.out(loss) || service.harms.lost(loss):
 			res.Own++
 		case loss.Hole == "" || !rare:
 			res.Lost++
@@ -149,7 +149,7 @@ func (s *scene) judge(res *Result, service *live, met harness.Met) {
 		}
 	}
 	for _, loss := range met.Ended {
-		theirs := s.out(loss) || s.moved(loss) || loss.Pod == s.victim || service.harm.cut(loss)
+		theirs := s.out(loss) || s.moved(loss) || loss.Pod == s.victim || service.harms.cut(loss)
 		if theirs || service.left.Spared(loss.Pod, loss.Ended, drain) {
 			continue
 		}
