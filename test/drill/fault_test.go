@@ -98,10 +98,12 @@ func (f fault) carry(t *testing.T, l *harness.Lab, namespace string) (res result
 	}
 	res.outcome = end.Outcome
 	found := f.look(t, l, namespace)
-	switch end.Outcome {
-	case "promoted":
+	// The write during which a run is interrupted may arrive. If it was the last, nothing is left to do.
+	arrived := f.do == interrupt && end.Outcome == "nothing-to-do"
+	switch {
+	case end.Outcome == "promoted", arrived:
 		res.problems = append(res.problems, f.promoted(found)...)
-	case "rolled-back", "refused":
+	case end.Outcome == "rolled-back", end.Outcome == "refused":
 		res.problems = append(res.problems, f.restored(found, original)...)
 	default:
 		res.problems = append(res.problems, fmt.Sprintf("it ended %q with exit %d: %s", end.Outcome, end.Exit, end.Message))

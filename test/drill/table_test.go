@@ -27,7 +27,8 @@ templates, the copy, the Lease, parked pods.
 Written by ` + "`make drill-faults DRILL_FLAGS=-update`" + `. One call of a rollout meets one fault, once: an answer that it did not
 deserve, a connection cut before the call arrives or after it was carried out, no answer at all, a slow one. The run has
 to end promoted, or refused or rolled back with everything as it was before; no client may lose a connection. SIGINT at a
-write has to stop the run within 5 s with exit status 130, and the same command then ends promoted.
+write has to stop the run within 5 s with exit status 130, and the same command then ends promoted, or finds
+nothing to do because the last write has arrived.
 
 `
 )
