@@ -140,7 +140,7 @@ func interrupt(s socket) {
 		w.wake()
 		return
 	}
-	_ = s.Close() // whoever talks on it gets the error
+	_ = s.Close()
 }
 
 // control does something to a socket's descriptor.

@@ -19,6 +19,7 @@ func TestAloneIsTheSame(t *testing.T) {
 	web.Exchange = request{}
 	secure := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{newAuthority(t).issue(t, "old")}}, hush, nil)
 	secure.Exchange = preset(t, "tls")
+	impatient := func(p Port) Port { p.Timeouts.Total = 400 * time.Millisecond; return p } // nobody answers it
 	for name, port := range map[string]Port{
 		"greets":           serveTCP(t, "127.0.0.1", say("old web-1\n")),
 		"greets and waits": serveTCP(t, "127.0.0.1", func(c net.Conn) { say("new web-2")(c); hush(c) }),
@@ -27,21 +28,18 @@ func TestAloneIsTheSame(t *testing.T) {
 		"speaks TLS":       secure,
 		"hangs up":         serveTCP(t, "127.0.0.1", func(net.Conn) {}),
 		"resets":           serveTCP(t, "127.0.0.1", func(c net.Conn) { time.Sleep(20 * time.Millisecond); reset(c) }),
-		"is silent":        serveTCP(t, "127.0.0.1", hush),
+		"is silent":        impatient(serveTCP(t, "127.0.0.1", hush)),
 		"is not there":     {Number: freePorts(t, 1), Protocol: TCP, Exchange: banner()},
-		"takes no more":    {Number: fullQueue(t), Protocol: TCP, Exchange: banner()},
+		"takes no more":    impatient(Port{Number: fullQueue(t), Protocol: TCP, Exchange: banner()}),
 
 		"answers over UDP":      serveUDP(t, "127.0.0.1", func(_ []byte, reply func(string)) { reply("new web-2\n") }),
 		"says nothing over UDP": serveUDP(t, "127.0.0.1", func(_ []byte, reply func(string)) { reply("") }),
-		"is silent over UDP":    serveUDP(t, "127.0.0.1", func([]byte, func(string)) {}),
+		"is silent over UDP":    impatient(serveUDP(t, "127.0.0.1", func([]byte, func(string)) {})),
 		"is not there over UDP": {Number: freePorts(t, 1), Protocol: UDP, Exchange: datagram()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := Options{Ports: []Port{port}, Count: 4, Timeout: 400 * time.Millisecond}
-			if strings.Contains(name, "TLS") || strings.Contains(name, "answers") || strings.Contains(name, "greets") {
-				o.Timeout = 10 * time.Second // nothing waits for it
-			}
+			o := Options{Ports: []Port{port}, Count: 4}
 			many := sample(t, o)
 			o.Concurrency = 1
 			for i, f := range sample(t, o) {

@@ -174,11 +174,14 @@ func (k kill) unrecorded() bool {
 	return k.at.name == "Lease: created" || k.at.name == "create event" || !k.after && k.at == point{"Lease: stages, 0 % passed", 1}
 }
 
+// The writes that say that a rollout is promoted, and then that it has ended.
+const (
+	concluded = "Lease: promoted, 100 % passed"
+	released  = "Lease: released, says promoted, 100 % passed"
+)
+
 // done reports whether the killed run had written down that it is promoted.
-func (k kill) done() bool {
-	const last = "Lease: promoted, 100 % passed"
-	return k.at.name == last && k.after || k.at.name == "Lease: released, says promoted, 100 % passed"
-}
+func (k kill) done() bool { return k.at.name == concluded && k.after || k.at.name == released }
 
 // runner is a run of the program that can get a signal as soon as it has begun.
 type runner struct{ begun chan *os.Process }

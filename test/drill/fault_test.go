@@ -98,8 +98,9 @@ func (f fault) carry(t *testing.T, l *harness.Lab, namespace string) (res result
 	}
 	res.outcome = end.Outcome
 	found := f.look(t, l, namespace)
-	// The write during which a run is interrupted may arrive. If it was the last, nothing is left to do.
-	arrived := f.do == interrupt && end.Outcome == "nothing-to-do"
+	// The write during which a run is interrupted may arrive. If it concludes, nothing is left to do.
+	concludes := f.at.name == concluded || f.at.name == released
+	arrived := f.do == interrupt && concludes && end.Outcome == "nothing-to-do"
 	switch {
 	case end.Outcome == "promoted", arrived:
 		res.problems = append(res.problems, f.promoted(found)...)
