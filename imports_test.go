@@ -40,6 +40,7 @@ var allowed = map[string]struct {
 	"test/bench":         {ours: []string{"internal/probe", "internal/rollout", "test/page"}},
 	"test/cost":          {ours: []string{"test/page", "test/tally"}},
 	"test/docs":          {},
+	"test/executable":    {},
 	"test/forge":         {},
 	"test/fuzz":          {ours: []string{"test/page"}},
 	"test/page":          {},

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/executable"
 )
 
 // TestArchives: what a release offers is what the action fetches, and the same commit
@@ -29,7 +31,7 @@ esac`)
 		for from, to := range map[string]string{"archives.sh": "host/archives.sh", "../LICENSE": "LICENSE"} {
 			data, err := os.ReadFile(from)
 			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(checkout, to), data, 0o755))
+			require.NoError(t, executable.Write(filepath.Join(checkout, to), string(data)))
 		}
 		cmd := exec.CommandContext(t.Context(), "sh", filepath.Join(checkout, "host", "archives.sh"), "1.2.3", "abc1234", "2026-11-25T20:00:00+00:00")
 		cmd.Env = []string{"PATH=" + tools, "TMPDIR=" + t.TempDir()}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/executable"
 )
 
 // hostile would be run, or would end a value, where one is pasted into a script.
@@ -275,9 +277,5 @@ func tool(t *testing.T, dir, name, text string) {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	require.NoError(t, os.RemoveAll(path))
-	// A process that another test forks meanwhile would have the file open, and nobody could run it.
-	syscall.ForkLock.RLock()
-	err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755)
-	syscall.ForkLock.RUnlock()
-	require.NoError(t, err)
+	require.NoError(t, executable.Write(path, "#!/bin/sh\n"+text+"\n"))
 }

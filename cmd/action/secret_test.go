@@ -17,6 +17,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/executable"
 )
 
 // plantedKey is where a script's private key is kept, as a *string.
@@ -120,14 +122,14 @@ func plant(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(filepath.Join(work, "proxied.yaml"), []byte(strings.Replace(base, "server: https://",
 		"proxy-url: http://ci:MARKED-1@127.0.0.1:1\n    server: https://ci:MARKED-1@", 1)), 0o600))
-	ts.Check(os.WriteFile(filepath.Join(work, "plugin.sh"), fmt.Appendf(nil, `#!/bin/sh
+	ts.Check(executable.Write(filepath.Join(work, "plugin.sh"), fmt.Sprintf(`#!/bin/sh
 [ "$1" = fail ] && exit 1
 mkdir -p %[1]s/out/child
 tr '\0' '\n' <"/proc/$$/environ" | grep -v '^PLUGIN_KEY=\|^METRIC_PASSWORD=\|^PROBE_KEY=' >%[1]s/out/child/environ
 tr '\0' '\n' <"/proc/$$/cmdline" >%[1]s/out/child/cmdline
 tr '\0' '\n' <"/proc/$PPID/cmdline" >%[1]s/out/child/parent
 echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "%[2]s"}}'
-`, work, secretToken), 0o700))
+`, work, secretToken)))
 }
 
 // keyPair is a certificate that signs itself and its key, which becomes a mark.

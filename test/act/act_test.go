@@ -20,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/org/l4-canary/test/executable"
 	"github.com/org/l4-canary/test/harness"
 )
 
@@ -70,7 +71,7 @@ func copyFile(t *testing.T, from, to string) {
 	data, err := os.ReadFile(from)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
-	require.NoError(t, os.WriteFile(to, data, 0o755))
+	require.NoError(t, executable.Write(to, string(data)))
 }
 
 // repository is one with a workflow and manifests, in a namespace of its own.

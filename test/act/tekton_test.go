@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/org/l4-canary/test/executable"
 	"github.com/org/l4-canary/test/harness"
 )
 
@@ -133,7 +134,7 @@ func (p *pod) step(t *testing.T, step taskStep) int {
 	command := slices.Concat(step.Command, step.Args)
 	if step.Script != "" {
 		command = []string{"/tekton/script"}
-		require.NoError(t, os.WriteFile(filepath.Join(p.tekton, "script"), []byte(step.Script), 0o755))
+		require.NoError(t, executable.Write(filepath.Join(p.tekton, "script"), step.Script))
 	}
 	mounts := map[string]string{p.tekton: "/tekton", p.account: "/var/run/secrets/kubernetes.io/serviceaccount:ro"}
 	_, status := p.container(t, env, mounts, command...)

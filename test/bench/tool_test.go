@@ -3,12 +3,12 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/executable"
 )
 
 const (
@@ -77,11 +77,7 @@ func TestRead(t *testing.T) {
 func script(t *testing.T, says, status string) tool {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tool")
-	// A process that another test forks meanwhile would have the file open, and nobody could run it.
-	syscall.ForkLock.RLock()
-	err := os.WriteFile(path, []byte("#!/bin/sh\ncat <<'EOF'\n"+says+"\nEOF\necho why >&2\nexit "+status+"\n"), 0o755)
-	syscall.ForkLock.RUnlock()
-	require.NoError(t, err)
+	require.NoError(t, executable.Write(path, "#!/bin/sh\ncat <<'EOF'\n"+says+"\nEOF\necho why >&2\nexit "+status+"\n"))
 	return tool{name: "ab", program: path, args: abArgs, read: readAB, version: []string{"-V"}}
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/executable"
 )
 
 // play runs a script of those that roll out by hand, with a kubectl that only takes note
@@ -20,9 +22,9 @@ func play(t *testing.T, name, ask string, environ []string, args ...string) (ask
 	dir := t.TempDir()
 	noted := filepath.Join(dir, "noted")
 	stub := "#!/bin/sh\ncase \"$*\" in *' apply '*) cat >>" + dir + "/applied ;; *jsonpath=*0*) printf 192.0.2.1 ;; esac\necho \"$*\" >>" + noted + "\n"
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "kubectl"), []byte(stub), 0o700))
+	require.NoError(t, executable.Write(filepath.Join(dir, "kubectl"), stub))
 	for _, program := range []string{"curl", "nc.openbsd"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, program), []byte("#!/bin/sh\n"+ask+"\n"), 0o700))
+		require.NoError(t, executable.Write(filepath.Join(dir, program), "#!/bin/sh\n"+ask+"\n"))
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", append([]string{name}, args...)...)
 	cmd.Dir = "../.."

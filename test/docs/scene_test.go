@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/org/l4-canary/test/executable"
 	"github.com/org/l4-canary/test/harness"
 )
 
@@ -79,7 +80,7 @@ func home(t *testing.T) string {
 // script writes one for bash.
 func (s *scene) script(t *testing.T, path, text string) {
 	t.Helper()
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/bash\nset -euo pipefail\n"+text), 0o755))
+	require.NoError(t, executable.Write(path, "#!/bin/bash\nset -euo pipefail\n"+text))
 }
 
 // program has blocks find a command line under a name.

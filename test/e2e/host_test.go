@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/executable"
 )
 
 // cancelledOnHost: the host action's two steps as a runner carries them out, the first one
@@ -60,7 +62,7 @@ func hostEnv(t *testing.T, arguments []string) map[string]string {
 	}
 	tools := t.TempDir()
 	compiler := "#!/bin/sh\nmkdir -p \"${5%/*}\" && cp " + filepath.Join(root, "bin/l4-canary") + " \"$5\"\n"
-	require.NoError(t, os.WriteFile(filepath.Join(tools, "go"), []byte(compiler), 0o755))
+	require.NoError(t, executable.Write(filepath.Join(tools, "go"), compiler))
 	env["PATH"] = tools + ":" + os.Getenv("PATH")
 	return env
 }

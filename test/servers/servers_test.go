@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/org/l4-canary/test/executable"
 )
 
 // backend is one of the two servers behind the balancer.
@@ -275,6 +277,6 @@ func another(t *testing.T, b backend, binary, from, to string) string {
 		data = bytes.ReplaceAll(data, []byte(from), []byte(to))
 	}
 	path := filepath.Join(b.dir, filepath.Base(binary))
-	require.NoError(t, os.WriteFile(path, data, 0o755))
+	require.NoError(t, executable.Write(path, string(data)))
 	return path
 }
