@@ -103,9 +103,9 @@ func (r *Rollout) Restore(ctx context.Context) error {
 		run.failRestore(ctx, err)
 		return fault(ctx, err)
 	}
-	outcome := run.rollback(ctx, true, nil)
+	outcome, err := run.rollback(ctx, true, nil)
 	if outcome == RollbackFailed {
-		run.settle(outcome, ReasonDeadline, r.Record.Rollback.Err)
+		run.settle(outcome, asSetback(err).Reason, r.Record.Rollback.Err)
 		return nil
 	}
 	run.settleRetreat(ctx, outcome, ReasonPass, fmt.Sprintf("%q serves with %d pods, as before the rollout", r.Record.Stable.Deployment, r.Plan.Replicas))

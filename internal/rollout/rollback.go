@@ -13,14 +13,12 @@ import (
 // conclude turns what stopped the run into its outcome, rolling back first if
 // the canary had been introduced.
 func (r *run) conclude(ctx context.Context, failure error) {
-	setback, ok := errors.AsType[*Setback](failure)
-	if !ok && failure != nil {
-		setback = &Setback{Reason: ReasonUnreachable, Message: failure.Error()}
-	}
-	switch {
-	case failure == nil:
+	if failure == nil {
 		r.succeed()
 		return
+	}
+	setback := asSetback(failure)
+	switch {
 	case lost(ctx):
 		r.stopped(ctx)
 		return
@@ -42,13 +40,22 @@ func (r *run) conclude(ctx context.Context, failure error) {
 	r.settleRetreat(ctx, outcome, setback.Reason, setback.Message)
 }
 
+// asSetback gives a reason to a failure that has none: the API server did not do its part.
+func asSetback(failure error) *Setback {
+	if setback, ok := errors.AsType[*Setback](failure); ok {
+		return setback
+	}
+	return &Setback{Reason: ReasonUnreachable, Message: failure.Error()}
+}
+
 // retreat is what follows from a failure: the way back, or no way at all.
 func (r *run) retreat(ctx context.Context, setback *Setback) Outcome {
 	if r.Stay {
 		r.stay(ctx, setback)
 		return Stopped
 	}
-	return r.rollback(ctx, !harmful[setback.Reason] || setback.Prober, setback)
+	outcome, _ := r.rollback(ctx, !harmful[setback.Reason] || setback.Prober, setback)
+	return outcome
 }
 
 // refusals are the reasons for which a run that wrote nothing did not begin;
@@ -114,14 +121,14 @@ func (r *run) settle(outcome Outcome, reason Reason, message string) {
 	r.Journal.Save(rec)
 }
 
-// rollback brings the original counts back and records how. Gently means that
-// canaries leave as pods do in any move; else they are deleted. setback is what
-// began it, nil if that was asked for.
+// rollback brings the original counts back and records how; the error is why it
+// did not. Gently means that canaries leave as pods do in any move; else they are
+// deleted. setback is what began it, nil if that was asked for.
 //
 // The run's own time may be up, so a rollback has a time of its own. A signal ends
 // it as it ends everything else: each of its instants is safe, and what is left to
 // do is remembered.
-func (r *run) rollback(parent context.Context, gently bool, setback *Setback) Outcome {
+func (r *run) rollback(parent context.Context, gently bool, setback *Setback) (Outcome, error) {
 	r.Journal.Stage("rollback")
 	ctx, cancel := context.WithTimeout(parent, rollbackTimeout)
 	defer cancel()
@@ -129,22 +136,24 @@ func (r *run) rollback(parent context.Context, gently bool, setback *Setback) Ou
 	err := r.insist(ctx, gently, setback)
 	if err != nil && parent.Err() != nil {
 		err = context.Cause(parent)
+	} else if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = &Setback{Reason: ReasonDeadline, Message: "the rollback took longer than " + rollbackTimeout.String() + ": " + err.Error()}
 	}
 	rec := &RollbackRecord{Took: time.Since(began), Stable: r.now.stable, Canary: r.now.canary}
 	r.Record.Rollback = rec
 	if err == nil {
-		return RolledBack
+		return RolledBack, nil
 	}
 	rec.Err = err.Error()
 	switch {
 	case lost(parent):
-		return Stopped
+		return Stopped, err
 	case cancelled(parent):
 		rec.Err = "it was cancelled"
-		return Interrupted
+		return Interrupted, err
 	}
 	r.Log.ErrorContext(ctx, "rollback failed", "error", err)
-	return RollbackFailed
+	return RollbackFailed, err
 }
 
 // insist undoes until it is undone. An API server that is being replaced answers nobody for

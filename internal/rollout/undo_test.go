@@ -107,23 +107,44 @@ func TestRollbackGoesOnUnremembered(t *testing.T) {
 	})
 }
 
-// TestRestoreThatFails: nothing that is saved of it says that all is as before.
+// TestRestoreThatFails: nothing that is saved of it says that all is as before, and its
+// reason is why it failed.
 func TestRestoreThatFails(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c, r, _ := parking(t, rollout.Park)
-		c.change(func(s *rollout.State) { s.Stable, s.Canary = pods(2), pods(2) })
-		c.onScale = func(*cluster, probe.Version, int) error { return errors.New("the server is on fire") }
-		r.Memory = memoryAt(rollout.PhaseStages, 50, rollout.Pair, rollout.Keep)
-		var ends []string
-		r.Journal = saves{r.Journal, func(rec *rollout.Record) {
-			if rec.Outcome != "" {
-				ends = append(ends, fmt.Sprintf("%s %s: %s", rec.Outcome, rec.Reason, rec.Message))
-			}
-		}}
-		require.NoError(t, r.Restore(t.Context()))
-		require.Equal(t, []string{"rollback-failed DEADLINE: the server is on fire"}, ends)
-	})
+	rows := []struct {
+		name string
+		fail func(c *cluster) error
+		end  string
+	}{
+		{"the API server", func(*cluster) error { return errors.New("the server is on fire") }, "UNREACHABLE: the server is on fire"},
+		{"pods of stable", func(c *cluster) error {
+			c.change(func(s *rollout.State) {
+				s.Troubles = []rollout.Trouble{{Side: probe.Stable, Reason: rollout.ReasonOOM, Fatal: true, Pod: "old-1", Message: "out of memory"}}
+			})
+			return nil
+		}, "OOM: "},
+		{"time", func(*cluster) error { time.Sleep(11 * time.Minute); return nil }, "DEADLINE: the rollback took longer than 10m0s: "},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, r, _ := parking(t, rollout.Park)
+				c.change(func(s *rollout.State) { s.Stable, s.Canary = pods(2), pods(2) })
+				c.onScale = func(c *cluster, _ probe.Version, _ int) error { return row.fail(c) }
+				r.Memory = memoryAt(rollout.PhaseStages, 50, rollout.Pair, rollout.Keep)
+				var ends []string
+				r.Journal = saves{r.Journal, func(rec *rollout.Record) {
+					if rec.Outcome != "" {
+						ends = append(ends, fmt.Sprintf("%s %s: %s", rec.Outcome, rec.Reason, rec.Message))
+					}
+				}}
+				require.NoError(t, r.Restore(t.Context()))
+				require.Len(t, ends, 1)
+				require.Contains(t, ends[0], "rollback-failed "+row.end)
+			})
+		})
+	}
 }
 
 // TestUndecided: with on-inconclusive: continue a stage whose samples were too few
