@@ -147,7 +147,7 @@ const patience = 5 * time.Minute
 func (s *scene) bash(t *testing.T, exit int, script string) string {
 	t.Helper()
 	said, status := s.try(t, script)
-	require.Equal(t, exit, status, script)
+	require.Equal(t, exit, status, "%s\n%s", script, said)
 	return said
 }
 
