@@ -134,27 +134,29 @@ func (r *run) rollback(parent context.Context, gently bool, setback *Setback) (O
 	defer cancel()
 	began := time.Now()
 	err := r.insist(ctx, gently, setback)
-	if err != nil && parent.Err() != nil {
-		err = context.Cause(parent)
-	} else if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		err = &Setback{Reason: ReasonDeadline, Message: "the rollback took longer than " + rollbackTimeout.String() + ": " + err.Error()}
-	}
 	rec := &RollbackRecord{Took: time.Since(began), Stable: r.now.stable, Canary: r.now.canary}
 	r.Record.Rollback = rec
-	if err == nil {
+	outcome := RollbackFailed
+	switch {
+	case err == nil:
 		return RolledBack, nil
+	case lost(parent):
+		outcome, err = Stopped, context.Cause(parent)
+	case cancelled(parent):
+		outcome, err = Interrupted, errCancelled
+	case parent.Err() != nil: // whoever began it has no more time
+		err = &Setback{Reason: ReasonDeadline, Message: context.Cause(parent).Error()}
+	case ctx.Err() != nil:
+		err = &Setback{Reason: ReasonDeadline, Message: "it took longer than " + rollbackTimeout.String() + ": " + err.Error()}
 	}
 	rec.Err = err.Error()
-	switch {
-	case lost(parent):
-		return Stopped, err
-	case cancelled(parent):
-		rec.Err = "it was cancelled"
-		return Interrupted, err
+	if outcome == RollbackFailed {
+		r.Log.ErrorContext(ctx, "rollback failed", "error", err)
 	}
-	r.Log.ErrorContext(ctx, "rollback failed", "error", err)
-	return RollbackFailed, err
+	return outcome, err
 }
+
+var errCancelled = errors.New("it was cancelled")
 
 // insist undoes until it is undone. An API server that is being replaced answers nobody for
 // longer than a request is repeated, and a rollback has the time; it begins with what is

@@ -112,18 +112,20 @@ func TestRollbackGoesOnUnremembered(t *testing.T) {
 func TestRestoreThatFails(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
-		name string
-		fail func(c *cluster) error
-		end  string
+		name   string
+		within time.Duration // what whoever began it has; 0: for ever
+		fail   func(c *cluster) error
+		end    string
 	}{
-		{"the API server", func(*cluster) error { return errors.New("the server is on fire") }, "UNREACHABLE: the server is on fire"},
-		{"pods of stable", func(c *cluster) error {
+		{"the API server", 0, func(*cluster) error { return errors.New("the server is on fire") }, "UNREACHABLE: the server is on fire"},
+		{"pods of stable", 0, func(c *cluster) error {
 			c.change(func(s *rollout.State) {
 				s.Troubles = []rollout.Trouble{{Side: probe.Stable, Reason: rollout.ReasonOOM, Fatal: true, Pod: "old-1", Message: "out of memory"}}
 			})
 			return nil
-		}, "OOM: "},
-		{"time", func(*cluster) error { time.Sleep(11 * time.Minute); return nil }, "DEADLINE: the rollback took longer than 10m0s: "},
+		}, "OOM: pod old-1 of lobby-blue (stable) does not serve: out of memory"},
+		{"its time", 0, func(*cluster) error { time.Sleep(11 * time.Minute); return nil }, "DEADLINE: it took longer than 10m0s: context deadline exceeded"},
+		{"the time of who began it", 4 * time.Minute, func(*cluster) error { time.Sleep(5 * time.Minute); return nil }, "DEADLINE: the job is over"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -139,9 +141,14 @@ func TestRestoreThatFails(t *testing.T) {
 						ends = append(ends, fmt.Sprintf("%s %s: %s", rec.Outcome, rec.Reason, rec.Message))
 					}
 				}}
-				require.NoError(t, r.Restore(t.Context()))
-				require.Len(t, ends, 1)
-				require.Contains(t, ends[0], "rollback-failed "+row.end)
+				ctx := t.Context()
+				if row.within > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeoutCause(ctx, row.within, errors.New("the job is over"))
+					defer cancel()
+				}
+				require.NoError(t, r.Restore(ctx))
+				require.Equal(t, []string{"rollback-failed " + row.end}, ends)
 			})
 		})
 	}
